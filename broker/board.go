@@ -1,0 +1,48 @@
+package broker
+
+import (
+	"context"
+	"time"
+)
+
+// Notice is one sheet on the bulletin board. It is a hint, not a fact: it may be lost while a broker node restarts, so
+// nothing may depend on one notice alone.
+type Notice struct {
+	Kind string // what it says: one of the Notice... words
+	From string // process id of the sender
+	Body []byte // JSON of the kind's own struct; at most 64 KiB
+	Time time.Time
+}
+
+// Kinds of notices.
+const (
+	NoticeProcess = "process" // Body: Process. Posted each second by every process
+	NoticeGone    = "gone"    // Body: Process. Its sender stops, orderly
+	NoticeRoom    = "room"    // Body: RoomOpened. A room has been opened, or woken
+	NoticeSession = "session" // Body: SessionMoved. A user's sessions or connections older than this one end
+)
+
+// Board is the bulletin board between processes. Safe for concurrent use.
+type Board interface {
+	// Post gives n to every process that watches, the own one included. Notices of one sender arrive in order.
+	Post(ctx context.Context, n Notice) error
+	// Watch calls see, one notice at a time, for every notice posted after Watch has returned, until ctx ends or
+	// the Broker closes. see must not block for long: a watcher that is far behind may lose notices.
+	Watch(ctx context.Context, see func(Notice)) error
+}
+
+// RoomOpened says that workers of this game and version should take the room up.
+type RoomOpened struct {
+	Room    string `json:"room"`
+	Game    string `json:"game"`
+	Version string `json:"version"`
+}
+
+// SessionMoved says that of all connections of User only those of session Session, and of these only the one with the
+// highest Since, may live. Session "" ends all of them.
+type SessionMoved struct {
+	User    string `json:"user"`
+	Session string `json:"session"`
+	Conn    string `json:"conn,omitempty"`  // the connection that has just signed in; "" when a lobby speaks
+	Since   int64  `json:"since,omitempty"` // when it signed in: nanoseconds since 1970
+}

@@ -1,0 +1,93 @@
+package handlers
+
+import "time"
+
+// This file is the seam to the machinery that runs games (worker, lobby, handlerstest). Games don't need it.
+
+// Definition is a game without its state type. *Game is the one implementation.
+type Definition interface {
+	Name() string
+	Version() string
+	Policy() Policy // with its defaults filled in
+	// Open makes the first memory of a room from the options of its creator (JSON; nil or empty: none). A
+	// *Rejection says that the options are refused: code bad_options or the game's own.
+	Open(room string, options []byte, now time.Time) (Opening, error)
+	// Load brings a room back from its memory.
+	Load(room string, memory []byte) (*Instance, error)
+}
+
+// Opening is a room that begins.
+type Opening struct {
+	Capacity int
+	Memory   []byte
+}
+
+// EventKind says what happens to a room.
+type EventKind uint8
+
+const (
+	EventSay    EventKind = iota // a player's message
+	EventJoin                    // User has a seat
+	EventLeave                   // User gives up its seat
+	EventAttach                  // Conn of User listens
+	EventDetach                  // Conn of User is gone
+	EventFire                    // timers and grace times that are due at Time
+	EventTick                    // one tick of the game's clock
+	EventEnd                     // an operator closes the room
+)
+
+// Event is one thing that happens to a room.
+type Event struct {
+	Kind        EventKind
+	ID          string // for the log: which message it is
+	Type        string
+	User        string
+	Name        string
+	Seq         uint64 // the client's counter; 0: none
+	Conn        string
+	ConnSeq     uint64 // the gateway's counter in Conn; 0: none
+	Reason      string
+	Time        time.Time // room.Now() is this, but never goes back
+	ContentType string
+	Body        []byte
+}
+
+// Output is one message that a room says; the worker numbers it.
+type Output struct {
+	Type        string
+	From        string   // user whose message caused it; "" for timers, ticks and the system
+	To          []string // empty: everybody
+	Request     uint64   // the Seq it answers; 0: none
+	Code        string   // of a refusal (Type "error")
+	Unseat      string   // the user who has left with this ("$left")
+	Time        time.Time
+	ContentType string
+	Body        []byte
+}
+
+// Award is what a message adds to an account, together with the room's state.
+type Award struct {
+	User                       string
+	Exp, Gold, Win, Lose, Draw int64
+}
+
+// Result is what an event did.
+type Result struct {
+	// Duplicate: the event was handled before (its Seq or ConnSeq is not new). Nothing was done.
+	Duplicate bool
+	// Changed: the room's memory is another than before.
+	Changed  bool
+	Outputs  []Output
+	Seated   []string // users the room has taken in
+	Unseated []string // users the room has let go
+	Awards   []Award
+	Begun    bool // the game has begun: not offered to strangers any more
+	Ended    bool // the room is over; the last output is $closed; no event may follow
+	// Empty: the last member has left; the room should be closed if nobody has taken a seat meanwhile.
+	Empty bool
+	// Failure is the error or *PanicError of a handler, for the log. The room is as before, except that the event
+	// counts as handled and its sender has an "error" output with code internal.
+	Failure error
+	// Refused is the code of a refusal; its sender has an "error" output. The room is as before otherwise.
+	Refused string
+}

@@ -1,0 +1,51 @@
+package store
+
+import "context"
+
+// Record is what a room's worker keeps: its memory, and where its line of outputs stands.
+type Record struct {
+	Room      Room
+	Term      uint64 // of the worker that holds the room
+	Epoch     uint64 // of the line, from 1
+	N         uint64 // number of the last output, 0 before the first
+	Published uint64 // outputs up to this number are known to be published
+	Memory    []byte // as the game's engine encodes it
+	Log       []Logged
+}
+
+// Logged is a run of consecutive outputs, kept to be published again or replayed, in the worker's encoding.
+type Logged struct {
+	First, Last uint64
+	Data        []byte
+}
+
+// Commit is one change of a room: all of it happens, or nothing.
+type Commit struct {
+	Room      string
+	Term      uint64 // must be the record's, else ErrStaleTerm
+	Epoch     uint64
+	N         uint64
+	Published uint64
+	Memory    []byte   // nil: unchanged
+	Wake      bool     // see LiveRoom
+	Log       *Logged  // outputs to keep; nil: none
+	Forget    uint64   // kept runs whose Last is at or below this number, or of another epoch, are dropped
+	Seated    []string // users whose joining seats become seated
+	Unseated  []string // users whose seats go
+	Awards    []Award
+	State     RoomState // "": unchanged. Closed drops all seats and the log, and leaves the room unswept
+	// IfEmpty with State Closed: only if no seat is left after Seated and Unseated; else the state stays and
+	// Commit reports closed false, the rest being done.
+	IfEmpty bool
+}
+
+// Records is the workers' side. Back ends may gather concurrent commits of different rooms into one transaction of
+// the database, with each one's outcome its own.
+type Records interface {
+	// TakeUp raises the room's term and returns its record: from now on only commits with that term succeed. It
+	// works on closed rooms too. ErrNotFound.
+	TakeUp(ctx context.Context, room string) (Record, error)
+	// Commit makes the change; on return it is as durable as the back end's settings promise. ErrStaleTerm,
+	// ErrRoomClosed when the room is closed already.
+	Commit(ctx context.Context, c *Commit) (closed bool, err error)
+}

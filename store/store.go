@@ -1,0 +1,34 @@
+// Package store says what is remembered: accounts, sessions, rooms with their seats and state.
+//
+// Every method is one transaction: on an error nothing of it has happened, unless the error is a context's or the
+// connection's, when it may have. Everything is safe for concurrent use by any number of processes. store/sql has both
+// back ends; store/storetest proves them.
+package store
+
+import (
+	"context"
+	"errors"
+)
+
+// Errors that every back end returns, wrapped or bare; test with errors.Is.
+var (
+	ErrNotFound    = errors.New("not found")            // no such account, session, room or seat
+	ErrNameTaken   = errors.New("name is taken")        // another account has it
+	ErrRoomFull    = errors.New("room is full")         // no free seat
+	ErrRoomClosed  = errors.New("room is closed")       // it takes nobody in and changes no more
+	ErrStaleTerm   = errors.New("term is stale")        // a later worker has taken the room up: this one must drop it
+	ErrUnavailable = errors.New("store is unavailable") // the database can't be reached or refuses work for now
+	ErrNewerSchema = errors.New("database is too new")  // migrated by a newer program
+)
+
+// Store is everything a back end has.
+type Store interface {
+	Accounts
+	Sessions
+	Rooms
+	Seats
+	Records
+	// Ready reports whether the database answers now.
+	Ready(ctx context.Context) error
+	Close() error
+}
