@@ -37,7 +37,4 @@ type Policy struct {
 	Retain int
 	// Queue: how many messages may wait for the room before senders are refused with queue_full; default 10,000.
 	Queue int
-	// Rate: messages a second that one player may send to the room on average, twice that at once; default 50.
-	// What is above it is held back, not dropped.
-	Rate float64
 }
