@@ -1,0 +1,211 @@
+package testservers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Node is a private RabbitMQ node with its own data, on free ports of 127.0.0.1, with the management and Web STOMP
+// plugins. It needs Debian's rabbitmq-server package. Its methods belong to one goroutine.
+type Node struct {
+	Rabbit
+	dir  string
+	env  []string
+	epmd *exec.Cmd
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+const rabbitServer = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+
+// StartRabbitMQ starts a private node for tests that stop and start it. It ends with the test.
+func StartRabbitMQ(t testing.TB) *Node {
+	t.Helper()
+	if _, err := os.Stat(rabbitServer); err != nil {
+		missing(t, "a RabbitMQ of its own", "the rabbitmq-server package is not installed")
+	}
+	dir, err := os.MkdirTemp("", "madang-rabbitmq-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := NewNode(dir)
+	if err == nil {
+		err = n.Start()
+	}
+	t.Cleanup(func() {
+		if n != nil {
+			n.Remove()
+		}
+	})
+	if err != nil {
+		t.Fatalf("start RabbitMQ: %v", err)
+	}
+	return n
+}
+
+// NewNode prepares a node that keeps everything in dir, without starting it.
+func NewNode(dir string) (*Node, error) {
+	ports, err := freePorts(5)
+	if err != nil {
+		return nil, err
+	}
+	amqp, dist, management, webstomp, epmd := ports[0], ports[1], ports[2], ports[3], ports[4]
+	stomp, err := freePorts(1)
+	if err != nil {
+		return nil, err
+	}
+	config := fmt.Sprintf(`listeners.tcp.local = 127.0.0.1:%d
+management.tcp.ip = 127.0.0.1
+management.tcp.port = %d
+web_stomp.tcp.ip = 127.0.0.1
+web_stomp.tcp.port = %d
+stomp.listeners.tcp.1 = 127.0.0.1:%d
+disk_free_limit.absolute = 50MB
+vm_memory_high_watermark.absolute = 2GB
+log.console = false
+log.file.level = warning
+`, amqp, management, webstomp, stomp[0])
+	for name, text := range map[string]string{
+		"rabbitmq.conf":   config,
+		"enabled_plugins": "[rabbitmq_management,rabbitmq_web_stomp].\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return &Node{
+		Rabbit: Rabbit{
+			URL:      fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", amqp),
+			API:      fmt.Sprintf("http://guest:guest@127.0.0.1:%d", management),
+			WebSTOMP: fmt.Sprintf("ws://127.0.0.1:%d/ws", webstomp),
+			VHost:    "/",
+		},
+		dir: dir,
+		env: append(os.Environ(),
+			"HOME="+dir, // the Erlang cookie
+			"RABBITMQ_NODENAME=madang@localhost",
+			fmt.Sprintf("RABBITMQ_NODE_PORT=%d", amqp),
+			fmt.Sprintf("RABBITMQ_DIST_PORT=%d", dist),
+			fmt.Sprintf("ERL_EPMD_PORT=%d", epmd),
+			"RABBITMQ_MNESIA_BASE="+filepath.Join(dir, "data"),
+			"RABBITMQ_LOG_BASE="+filepath.Join(dir, "log"),
+			"RABBITMQ_CONFIG_FILE="+filepath.Join(dir, "rabbitmq.conf"),
+			"RABBITMQ_ENABLED_PLUGINS_FILE="+filepath.Join(dir, "enabled_plugins"),
+			"RABBITMQ_CONF_ENV_FILE="+filepath.Join(dir, "none"),
+			"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=+sbwt none",
+		),
+		epmd: exec.Command("epmd", "-port", fmt.Sprint(epmd), "-address", "127.0.0.1"),
+	}, nil
+}
+
+// Start starts the node and returns once it takes connections.
+func (n *Node) Start() error {
+	if n.epmd.Process == nil {
+		if err := n.epmd.Start(); err != nil {
+			return fmt.Errorf("start epmd: %w", err)
+		}
+	}
+	n.cmd = exec.Command(rabbitServer)
+	n.cmd.Env = n.env
+	n.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the Erlang machine has helpers: they end with it
+	if err := n.cmd.Start(); err != nil {
+		return fmt.Errorf("start rabbitmq-server: %w", err)
+	}
+	done := make(chan struct{})
+	n.done = done
+	cmd := n.cmd
+	go func() { cmd.Wait(); close(done) }()
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	defer cancel()
+	for _, address := range []string{n.URL, n.API, n.WebSTOMP} {
+		if err := n.await(ctx, hostOf(address)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Node) await(ctx context.Context, address string) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if c, err := net.DialTimeout("tcp", address, time.Second); err == nil {
+			return c.Close()
+		}
+		select {
+		case <-tick.C:
+		case <-n.done:
+			return fmt.Errorf("rabbitmq-server ended: %s", n.lastLog())
+		case <-ctx.Done():
+			return fmt.Errorf("rabbitmq-server does not answer on %s: %s", address, n.lastLog())
+		}
+	}
+}
+
+func (n *Node) lastLog() string {
+	logs, _ := filepath.Glob(filepath.Join(n.dir, "log", "*.log"))
+	var all strings.Builder
+	for _, path := range logs {
+		if text, err := os.ReadFile(path); err == nil {
+			all.Write(text[max(0, len(text)-2000):])
+		}
+	}
+	return all.String()
+}
+
+// Stop stops the node in order and returns when it is gone.
+func (n *Node) Stop() error { return n.end(syscall.SIGTERM) }
+
+// Kill kills the node and returns when it is gone.
+func (n *Node) Kill() error { return n.end(syscall.SIGKILL) }
+
+// Signal sends s to the node and all its helpers; SIGSTOP freezes it.
+func (n *Node) Signal(s syscall.Signal) error { return syscall.Kill(-n.cmd.Process.Pid, s) }
+
+func (n *Node) end(s syscall.Signal) error {
+	if n.cmd == nil {
+		return nil
+	}
+	if s == syscall.SIGKILL {
+		_ = n.Signal(s)
+	} else {
+		_ = n.cmd.Process.Signal(s)
+	}
+	defer func() { n.cmd = nil }()
+	select {
+	case <-n.done:
+		return nil
+	case <-time.After(30 * time.Second):
+		_ = n.Signal(syscall.SIGKILL)
+		<-n.done
+		return errors.New("rabbitmq-server had to be killed")
+	}
+}
+
+// Remove ends the node and deletes its data.
+func (n *Node) Remove() error {
+	err := n.Kill()
+	if n.epmd.Process != nil {
+		_ = n.epmd.Process.Kill()
+		_ = n.epmd.Wait()
+	}
+	return errors.Join(err, os.RemoveAll(n.dir))
+}
+
+func hostOf(address string) string {
+	_, rest, _ := strings.Cut(address, "://")
+	if _, after, found := strings.Cut(rest, "@"); found {
+		rest = after
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	return host
+}
