@@ -1,0 +1,98 @@
+package memory
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/madang-games/madang/broker"
+)
+
+// entry is a message in a room's queue.
+type entry struct {
+	message     *broker.Message
+	redelivered bool
+}
+
+// room is a server queue and the line of consumers before it. The first in line is the active one.
+type room struct {
+	name  string
+	bound int
+
+	mu      sync.Mutex
+	deleted bool
+	waiting ring[entry]
+	line    []*pipe
+}
+
+// put adds a message and returns whom to wake, if anybody.
+func (r *room) put(m *broker.Message) (wake func(), err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.deleted {
+		return nil, broker.ErrNoRoom
+	}
+	if r.waiting.n >= r.bound {
+		return nil, broker.ErrFull
+	}
+	r.waiting.push(entry{message: m})
+	return r.callLocked(), nil
+}
+
+// callLocked returns the active consumer's Wake if there is something for it that it has not been called for.
+func (r *room) callLocked() func() {
+	if len(r.line) == 0 || r.waiting.n == 0 {
+		return nil
+	}
+	p := r.line[0]
+	if p.called || p.unacked.n >= p.prefetch {
+		return nil
+	}
+	p.called = true
+	return p.wake
+}
+
+// join puts a consumer at the end of the line.
+func (r *room) join(p *pipe) (wake func(), err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.deleted:
+		return nil, broker.ErrNoRoom
+	case p.err != nil: // the Broker was closed meanwhile
+		return nil, p.err
+	}
+	r.line = append(r.line, p)
+	return r.callLocked(), nil
+}
+
+// leave takes a consumer out of the line; what it has not acked goes back to where it was.
+func (r *room) leave(p *pipe, why error) (wake func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.err != nil {
+		return nil
+	}
+	p.err = why
+	r.line = slices.DeleteFunc(r.line, func(other *pipe) bool { return other == p })
+	if len(r.line) == 0 {
+		r.line = nil
+	}
+	for i := p.unacked.n - 1; i >= 0; i-- {
+		r.waiting.pushFront(entry{p.unacked.at(i), true})
+	}
+	p.unacked = ring[*broker.Message]{}
+	return r.callLocked()
+}
+
+// delete empties the room and returns its consumers, which have lost it.
+func (r *room) delete() []*pipe {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lost := r.line
+	for _, p := range lost {
+		p.err = broker.ErrLost
+		p.unacked = ring[*broker.Message]{}
+	}
+	r.deleted, r.line, r.waiting = true, nil, ring[entry]{}
+	return lost
+}
