@@ -1,0 +1,113 @@
+package lobby
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/handlers"
+	"github.com/madang-games/madang/store"
+)
+
+// Store is what the lobby asks of the store.
+type Store interface {
+	store.Accounts
+	store.Sessions
+	store.Seats
+	CreateRoom(ctx context.Context, r store.Room, memory []byte, user string) error
+	Room(ctx context.Context, id string) (store.Room, error)
+	Rooms(ctx context.Context, f store.RoomFilter, cursor string, limit int) (rooms []store.Room, next string, err error)
+}
+
+// Broker is what the lobby asks of the broker.
+type Broker interface {
+	broker.Rooms
+	broker.Sender
+	broker.Board
+}
+
+// Config is what a [Service] is made of. Store and Broker are needed; the rest works when left out.
+type Config struct {
+	Store  Store
+	Broker Broker
+	// Games are the games that rooms can be made of. Of several versions of one name, new rooms get the newest:
+	// numbers in versions are compared as numbers ("1.10" is newer than "1.9"), and of equal ones the last counts.
+	Games []handlers.Definition
+	// PublicURL is where players reach this deployment, such as https://play.example.org. It makes the address of
+	// the gateway in answers. Default: the host that the player's request names.
+	PublicURL string
+	// TrustProxy believes X-Forwarded-For, X-Forwarded-Proto and X-Request-Id. Set it only behind a proxy that sets
+	// them itself: else any player can claim any address.
+	TrustProxy bool
+	// Origins are the web origins, such as https://game.example.org, whose pages may call the lobby from a browser
+	// besides its own; "*" is all. Default: none.
+	Origins []string
+	// Process is the id of this process on the bulletin board. Default: "lobby".
+	Process string
+	// LoginRate is how many sign-ins a second one address may make in the long run, LoginBurst how many at once. An
+	// address is an IPv4 address or an IPv6 /64; connections from this machine itself are not limited. Defaults:
+	// 50 and 500. A negative LoginRate is no limit.
+	LoginRate  float64
+	LoginBurst int
+	// Meter counts requests and seats. Default: nobody does.
+	Meter Meter
+	// Log defaults to slog.Default().
+	Log *slog.Logger
+	// Now defaults to time.Now.
+	Now func() time.Time
+}
+
+// Limits of requests.
+const (
+	maxBody        = 64 << 10         // bytes of a body
+	requestTimeout = 15 * time.Second // for the store's and the game's part of a request
+	tellTimeout    = 3 * time.Second  // for telling the broker, when the store has the seat already
+	sessionLife    = 30 * 24 * time.Hour
+)
+
+// withDefaults checks c and returns it with its defaults filled in.
+func (c Config) withDefaults() (Config, error) {
+	if c.Store == nil || c.Broker == nil {
+		return c, fmt.Errorf("lobby: Config needs a Store and a Broker")
+	}
+	if c.PublicURL != "" {
+		u, err := url.Parse(c.PublicURL)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			return c, fmt.Errorf("lobby: public URL %q is not of the form https://host", c.PublicURL)
+		}
+		c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	}
+	for _, o := range c.Origins {
+		u, err := url.Parse(o)
+		if o != "*" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != o) {
+			return c, fmt.Errorf("lobby: origin %q is not of the form https://host", o)
+		}
+	}
+	if c.Meter == nil {
+		c.Meter = meterless{}
+	}
+	if c.Process == "" {
+		c.Process = "lobby"
+	}
+	if c.LoginRate == 0 {
+		c.LoginRate = 50
+	}
+	if c.LoginBurst <= 0 {
+		c.LoginBurst = 500
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c, nil
+}
+
+// goodID matches what may be an id of ours; anything else is not worth asking the store for.
+var goodID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)

@@ -1,0 +1,130 @@
+package lobby
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/madang-games/madang/store"
+)
+
+// User is the player who asks.
+type User struct {
+	ID   string
+	Name string
+}
+
+// Context is one request in the hands of a [Handler]. It belongs to the handler's goroutine; what it returns may be
+// kept after the handler has returned.
+type Context struct {
+	ctx     context.Context
+	session store.Session
+	params  map[string]string
+	query   url.Values
+	body    []byte
+
+	// for the lobby's own routes
+	address string // of the player
+	gateway string // of the address that the player used: ws(s)://host/stomp
+
+	answer *answer // nil: none given yet
+}
+
+// answer is what is sent back.
+type answer struct {
+	status      int
+	contentType string
+	body        []byte
+	header      [][2]string
+}
+
+// Context ends when the player hangs up, after 15 s, or when the handler has returned.
+func (c *Context) Context() context.Context { return c.ctx }
+
+// User is the player who asks.
+func (c *Context) User() User { return User{c.session.User, c.session.Name} }
+
+// Param is the value of the path's parameter: "id" for "/items/:id"; "" when the path has none of that name.
+func (c *Context) Param(name string) string { return c.params[name] }
+
+// Query is the first value of the query's parameter; "" when there is none.
+func (c *Context) Query(name string) string { return c.query.Get(name) }
+
+// Bind decodes the body, one JSON value of at most 64 KiB, into v. Fields that v does not have, anything after the
+// value, a body that is not UTF-8 and an empty body are refused: the error is a [Problem], to be returned as it is.
+func (c *Context) Bind(v any) error {
+	if len(bytes.TrimSpace(c.body)) == 0 {
+		return badRequest.because("The call needs a body.")
+	}
+	if !utf8.Valid(c.body) {
+		return badRequest.because("The body is not UTF-8.")
+	}
+	d := json.NewDecoder(bytes.NewReader(c.body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return badJSON(err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return badRequest.because("The body goes on after the JSON value.")
+	}
+	return nil
+}
+
+// bindObject is Bind for a body that must be an object, as all of the lobby's own are; none counts as {}.
+func (c *Context) bindObject(v any) error {
+	body := bytes.TrimSpace(c.body)
+	if len(body) == 0 {
+		return nil
+	}
+	if body[0] != '{' {
+		return badRequest.because("The body is not a JSON object.")
+	}
+	return c.Bind(v)
+}
+
+// badJSON says what is wrong with a body in words that give nothing of this program away.
+func badJSON(err error) error {
+	var kind *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	field, unknown := strings.CutPrefix(err.Error(), "json: unknown field ")
+	switch {
+	case unknown:
+		return badRequest.because("The field %s is unknown.", field)
+	case errors.As(err, &kind) && kind.Field != "":
+		return badRequest.because("The field %q can't be a %s.", kind.Field, kind.Value)
+	case errors.As(err, &kind):
+		return badRequest.because("The body can't be a %s.", kind.Value)
+	case errors.As(err, &syntax):
+		return badRequest.because("The body is not JSON: error at byte %d.", syntax.Offset)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return badRequest.because("The body is not JSON: it ends too early.")
+	}
+	return badRequest.because("The body does not decode.")
+}
+
+// JSON answers with v, encoded now, once the handler returns nil; a second call takes the place of the first. status
+// is 200 to 599.
+func (c *Context) JSON(status int, v any) error {
+	if status < 200 || status > 599 {
+		return fmt.Errorf("answer with status %d, which is not 200 to 599", status)
+	}
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	c.answer = &answer{status: status, contentType: "application/json", body: body}
+	return nil
+}
+
+// NoContent answers with 204 and no body once the handler returns nil.
+func (c *Context) NoContent() error {
+	c.answer = &answer{status: http.StatusNoContent}
+	return nil
+}

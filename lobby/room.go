@@ -1,0 +1,322 @@
+package lobby
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/handlers"
+	"github.com/madang-games/madang/store"
+)
+
+// roomJSON is a room on the wire.
+type roomJSON struct {
+	ID        string          `json:"id"`
+	Game      string          `json:"game"`
+	Version   string          `json:"version"`
+	State     store.RoomState `json:"state"`
+	Players   int             `json:"players"`
+	Capacity  int             `json:"capacity"`
+	CreatedAt time.Time       `json:"created_at"`
+}
+
+func roomOf(r store.Room) roomJSON {
+	return roomJSON{r.ID, r.Game, r.Version, r.State, r.Players, r.Capacity, r.CreatedAt.UTC()}
+}
+
+// seatJSON is a seat on the wire.
+type seatJSON struct {
+	User  string          `json:"user"`
+	Name  string          `json:"name"`
+	State store.SeatState `json:"state"`
+}
+
+// stompJSON says where a room is spoken to and heard.
+type stompJSON struct {
+	URL   string `json:"url"`
+	Topic string `json:"topic"`
+	Queue string `json:"queue"`
+}
+
+// placeJSON is a room as one player finds it.
+type placeJSON struct {
+	Room  roomJSON  `json:"room"`
+	Seat  *seatJSON `json:"seat,omitempty"` // the player's own; none: it does not sit there
+	Stomp stompJSON `json:"stomp"`
+}
+
+func (c *Context) place(r store.Room, seat *store.Seat) placeJSON {
+	p := placeJSON{Room: roomOf(r), Stomp: stompJSON{c.gateway, "/topic/room." + r.ID, "/queue/room." + r.ID}}
+	if seat != nil {
+		p.Seat = &seatJSON{seat.User, seat.Name, seat.State}
+	}
+	return p
+}
+
+// findRoom reads the room that the path names.
+func (s *Service) findRoom(c *Context) (store.Room, error) {
+	id := c.Param("id")
+	if !goodID.MatchString(id) {
+		return store.Room{}, roomNotFound
+	}
+	room, err := s.config.Store.Room(c.ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return room, roomNotFound
+	}
+	return room, err
+}
+
+// listRooms is GET /rooms.
+func (s *Service) listRooms(c *Context) error {
+	f := store.RoomFilter{Game: c.Query("game"), State: store.RoomState(c.Query("state"))}
+	if f.Game != "" && s.games.newest[f.Game] == nil {
+		return unknownGame
+	}
+	switch f.State {
+	case "", store.Open, store.Playing, store.Closed:
+	default:
+		return badRequest.because("The state is \"open\", \"playing\" or \"closed\".")
+	}
+	limit := 20
+	if text := c.Query("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 100 {
+			return badRequest.because("The limit is 1 to 100.")
+		}
+		limit = n
+	}
+	cursor := c.Query("cursor")
+	if !goodCursor(cursor) {
+		return badCursor
+	}
+	found, next, err := s.config.Store.Rooms(c.ctx, f, cursor, limit)
+	if errors.Is(err, store.ErrNotFound) {
+		return badCursor
+	}
+	if err != nil {
+		return err
+	}
+	rooms := make([]roomJSON, len(found))
+	for i, r := range found {
+		rooms[i] = roomOf(r)
+	}
+	return c.JSON(http.StatusOK, struct {
+		Rooms []roomJSON `json:"rooms"`
+		Next  string     `json:"next"` // the cursor of the next page; "" after the last
+	}{rooms, next})
+}
+
+// goodCursor says whether the store might have made it.
+func goodCursor(cursor string) bool {
+	for i := range len(cursor) {
+		if cursor[i] <= ' ' || cursor[i] > '~' {
+			return false
+		}
+	}
+	return len(cursor) <= 200
+}
+
+// getRoom is GET /rooms/:id.
+func (s *Service) getRoom(c *Context) error {
+	room, err := s.findRoom(c)
+	if err != nil {
+		return err
+	}
+	seat, err := s.config.Store.Seat(c.ctx, room.ID, c.session.User)
+	if errors.Is(err, store.ErrNotFound) {
+		return c.JSON(http.StatusOK, c.place(room, nil))
+	}
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, c.place(room, &seat))
+}
+
+// createRoom is POST /rooms.
+func (s *Service) createRoom(c *Context) error {
+	var in struct {
+		Game    string          `json:"game"`
+		Options json.RawMessage `json:"options"`
+	}
+	if err := c.bindObject(&in); err != nil {
+		return err
+	}
+	game := s.games.newest[in.Game]
+	if game == nil {
+		return unknownGame
+	}
+	if string(in.Options) == "null" {
+		in.Options = nil
+	}
+	room, seat, err := s.create(c, game, in.Options)
+	if err != nil {
+		return err
+	}
+	s.tell(c.ctx, room, seat, true)
+	return c.JSON(http.StatusCreated, c.place(room, &seat))
+}
+
+// create keeps a new room with a seat for who asks. The room has not been told yet.
+func (s *Service) create(c *Context, game handlers.Definition, options []byte) (store.Room, store.Seat, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return store.Room{}, store.Seat{}, fmt.Errorf("make a room id: %w", err)
+	}
+	now := s.config.Now().Truncate(time.Microsecond)
+	opening, err := game.Open(id.String(), options, now)
+	if rejection := (*handlers.Rejection)(nil); errors.As(err, &rejection) {
+		p := *badOptions
+		if goodCode.MatchString(rejection.Code) {
+			p.code = rejection.Code
+		}
+		if rejection.Text != "" {
+			p.detail = rejection.Text
+		}
+		return store.Room{}, store.Seat{}, &p
+	}
+	if err != nil {
+		return store.Room{}, store.Seat{}, fmt.Errorf("game %q opens a room: %w", game.Name(), err)
+	}
+	room := store.Room{
+		ID: id.String(), Game: game.Name(), Version: game.Version(), State: store.Open,
+		Players: 1, Capacity: opening.Capacity, CreatedAt: now,
+	}
+	if err := s.config.Store.CreateRoom(c.ctx, room, opening.Memory, c.session.User); err != nil {
+		return store.Room{}, store.Seat{}, err
+	}
+	return room, store.Seat{
+		Room: room.ID, User: c.session.User, Name: c.session.Name, State: store.Joining, Since: now,
+	}, nil
+}
+
+// joinRoom is POST /rooms/:id/join. Who sits there already is given its seat again.
+func (s *Service) joinRoom(c *Context) error {
+	if err := c.bindObject(&struct{}{}); err != nil {
+		return err
+	}
+	id := c.Param("id")
+	if !goodID.MatchString(id) {
+		return roomNotFound
+	}
+	seat, err := s.config.Store.TakeSeat(c.ctx, id, c.session.User, s.config.Now())
+	if errors.Is(err, store.ErrNotFound) {
+		return roomNotFound
+	}
+	if err != nil {
+		return err
+	}
+	return s.joined(c, seat)
+}
+
+// joined tells the room of a seat that was taken in it, and answers with both.
+func (s *Service) joined(c *Context, seat store.Seat) error {
+	room, err := s.config.Store.Room(c.ctx, seat.Room)
+	if err != nil {
+		return err
+	}
+	if seat.State == store.Joining {
+		s.tell(c.ctx, room, seat, false)
+	}
+	return c.JSON(http.StatusOK, c.place(room, &seat))
+}
+
+// randomRoom is POST /rooms/random: a seat in an open room of the game, or in a new one.
+func (s *Service) randomRoom(c *Context) error {
+	var in struct {
+		Game string `json:"game"`
+	}
+	if err := c.bindObject(&in); err != nil {
+		return err
+	}
+	game := s.games.newest[in.Game]
+	if game == nil {
+		return unknownGame
+	}
+	seat, err := s.config.Store.TakeAnySeat(c.ctx, game.Name(), game.Version(), c.session.User, s.config.Now())
+	if err == nil {
+		return s.joined(c, seat)
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	room, seat, created, err := s.takeOrCreate(c, game)
+	if err != nil {
+		return err
+	}
+	if !created {
+		return s.joined(c, seat)
+	}
+	s.tell(c.ctx, room, seat, true)
+	return c.JSON(http.StatusCreated, c.place(room, &seat))
+}
+
+// takeOrCreate looks once more for a seat and else makes a room. One request at a time does so for a game: players who
+// come at the same moment find each other's room instead of each making one. (Those at two lobbies may still do that;
+// whoever comes next fills the fuller room.)
+func (s *Service) takeOrCreate(c *Context, game handlers.Definition) (room store.Room, seat store.Seat, created bool, err error) {
+	gate := s.gates[game.Name()]
+	select {
+	case gate <- struct{}{}:
+	case <-c.ctx.Done():
+		return room, seat, false, c.ctx.Err()
+	}
+	defer func() { <-gate }()
+	seat, err = s.config.Store.TakeAnySeat(c.ctx, game.Name(), game.Version(), c.session.User, s.config.Now())
+	if !errors.Is(err, store.ErrNotFound) {
+		return room, seat, false, err
+	}
+	room, seat, err = s.create(c, game, nil)
+	return room, seat, true, err
+}
+
+// leaveRoom is POST /rooms/:id/leave. Who does not sit there has left.
+func (s *Service) leaveRoom(c *Context) error {
+	if err := c.bindObject(&struct{}{}); err != nil {
+		return err
+	}
+	room, err := s.findRoom(c)
+	if err != nil {
+		return err
+	}
+	now := s.config.Now()
+	err = s.config.Store.GiveUpSeat(c.ctx, room.ID, c.session.User, now)
+	switch {
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRoomClosed):
+		return c.NoContent()
+	case err != nil:
+		return err
+	}
+	s.tell(c.ctx, room, store.Seat{Room: room.ID, User: c.session.User, State: store.Leaving, Since: now}, false)
+	return c.NoContent()
+}
+
+// reasonLeft is why a player leaves who asks the lobby to.
+const reasonLeft = "left"
+
+// message is what a room is told of a seat.
+func (s *Service) message(seat store.Seat) *broker.Message {
+	m := &broker.Message{Room: seat.Room, Kind: broker.Join, User: seat.User, Name: seat.Name, Time: s.config.Now()}
+	if seat.State == store.Leaving {
+		m.Kind, m.Name, m.Reason = broker.Leave, "", reasonLeft
+	}
+	return m
+}
+
+// tell tells a room of a seat and the workers of the room. The store has the seat already, so a broker that does not
+// answer in time fails nobody's request: Run tells the room again.
+func (s *Service) tell(ctx context.Context, room store.Room, seat store.Seat, fresh bool) {
+	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
+	defer cancel()
+	if err := s.deliver(ctx, room, s.message(seat), fresh); err != nil {
+		s.config.Meter.Untold()
+		s.config.Log.Warn("a room was not told of a seat, it will be again", "room", room.ID, "user", seat.User,
+			"seat", seat.State, "error", err)
+	}
+}

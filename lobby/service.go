@@ -1,0 +1,300 @@
+package lobby
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+)
+
+// OpenAPI is the description of the lobby's own calls, served at GET /openapi.yaml.
+//
+//go:embed openapi.yaml
+var OpenAPI []byte
+
+// Service is a lobby at work. It keeps nothing that another one of the deployment would miss: any number of them may
+// stand side by side. Safe for concurrent use.
+type Service struct {
+	config Config
+	games  catalog
+	router *echo.Echo
+	logins *limiter
+	gates  map[string]chan struct{} // by game: see takeOrCreate
+}
+
+// Serve makes the lobby of an app. It starts nothing: requests come by [Service.ServeHTTP], and [Service.Run] does what
+// no request does. An error says what is wrong with the Config.
+func (a *App) Serve(c Config) (*Service, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{config: c, gates: map[string]chan struct{}{}}
+	if s.games, err = newCatalog(c.Games); err != nil {
+		return nil, err
+	}
+	for name := range s.games.newest {
+		s.gates[name] = make(chan struct{}, 1)
+	}
+	if c.LoginRate > 0 {
+		s.logins = newLimiter(c.LoginRate, c.LoginBurst)
+	}
+	s.router = echo.New()
+	s.router.HTTPErrorHandler = s.unrouted
+	for _, r := range append(s.builtIn(), a.take()...) {
+		s.router.Add(r.method, Prefix+r.path, s.handler(r))
+	}
+	s.router.GET("/openapi.yaml", func(c echo.Context) error {
+		e := exchangeOf(c)
+		e.route = "/openapi.yaml"
+		e.send(&answer{status: http.StatusOK, contentType: "application/yaml", body: OpenAPI})
+		return nil
+	})
+	return s, nil
+}
+
+// builtIn is the lobby's own routes.
+func (s *Service) builtIn() []route {
+	return []route{
+		{http.MethodPost, "/login", false, s.login},
+		{http.MethodPost, "/logout", true, s.logout},
+		{http.MethodGet, "/user", true, s.user},
+		{http.MethodGet, "/games", false, s.listGames},
+		{http.MethodGet, "/rooms", true, s.listRooms},
+		{http.MethodPost, "/rooms", true, s.createRoom},
+		{http.MethodPost, "/rooms/random", true, s.randomRoom},
+		{http.MethodGet, "/rooms/:id", true, s.getRoom},
+		{http.MethodPost, "/rooms/:id/join", true, s.joinRoom},
+		{http.MethodPost, "/rooms/:id/leave", true, s.leaveRoom},
+	}
+}
+
+// ServeHTTP answers everything under /v1/, and GET /openapi.yaml.
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := s.config.Now()
+	e := &exchange{ResponseWriter: w, id: s.requestID(r)}
+	h := w.Header()
+	h.Set("X-Request-Id", e.id)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			s.config.Log.Error("a request panicked", "request", e.id, "method", r.Method, "path", r.URL.Path,
+				"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			e.send(internal.answer(e.id))
+		}
+		took := s.config.Now().Sub(began)
+		s.config.Meter.Request(r.Method, e.route, e.status, took)
+		s.config.Log.Debug("request", "request", e.id, "method", r.Method, "path", r.URL.Path, "status", e.status, "took", took)
+	}()
+	if s.cors(e, r) {
+		return
+	}
+	s.router.ServeHTTP(e, r)
+}
+
+// exchange is one request's answer on its way out, and what the log says of it.
+type exchange struct {
+	http.ResponseWriter
+	id     string // of the request
+	route  string // the pattern that it met; "" for none
+	status int    // sent; 0: nothing yet
+}
+
+// WriteHeader notes the status of what is sent.
+func (e *exchange) WriteHeader(status int) {
+	if e.status == 0 {
+		e.status = status
+	}
+	e.ResponseWriter.WriteHeader(status)
+}
+
+// send sends a, unless something has been sent.
+func (e *exchange) send(a *answer) {
+	if e.status != 0 {
+		return
+	}
+	for _, h := range a.header {
+		e.Header().Set(h[0], h[1])
+	}
+	if a.contentType != "" {
+		e.Header().Set("Content-Type", a.contentType)
+	}
+	e.WriteHeader(a.status)
+	_, _ = e.Write(a.body) // a player who has hung up gets nothing: nobody to tell
+}
+
+// exchangeOf is the exchange that ServeHTTP has put into the router.
+func exchangeOf(c echo.Context) *exchange { return c.Response().Writer.(*exchange) }
+
+// handler makes a route's function one of the router's.
+func (s *Service) handler(rt route) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r, e := c.Request(), exchangeOf(c)
+		e.route = Prefix + rt.path
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		in := &Context{
+			ctx:     ctx,
+			query:   r.URL.Query(),
+			address: s.addressOf(r),
+			gateway: s.gatewayFor(r),
+		}
+		out, err := s.play(c, rt, in)
+		if err != nil {
+			out = s.refusal(err, e, r)
+		}
+		e.send(out)
+		return nil
+	}
+}
+
+// play does a route's work up to its answer.
+func (s *Service) play(c echo.Context, rt route, in *Context) (*answer, error) {
+	r := c.Request()
+	var err error
+	if in.params, err = paramsOf(c); err != nil {
+		return nil, err
+	}
+	if rt.signedIn {
+		if in.session, err = s.authenticate(in.ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	if rt.method != http.MethodGet {
+		if in.body, err = readBody(r); err != nil {
+			return nil, err
+		}
+	}
+	if err = rt.handle(in); err != nil {
+		return nil, err
+	}
+	if in.answer == nil {
+		_ = in.NoContent()
+	}
+	return in.answer, nil
+}
+
+// refusal makes an error the answer, and a line in the log where it is not the player's doing.
+func (s *Service) refusal(err error, e *exchange, r *http.Request) *answer {
+	p := problemOf(err)
+	if p.status >= 500 {
+		level, word := s.config.Log.Error, "a request failed"
+		if p == unavailable {
+			level, word = s.config.Log.Warn, "a request could not be answered"
+		}
+		if r.Context().Err() != nil {
+			level, word = s.config.Log.Debug, "a player hung up"
+		}
+		level(word, "request", e.id, "method", r.Method, "route", e.route, "error", err)
+	}
+	return p.answer(e.id)
+}
+
+// unrouted answers what the router has no route for.
+func (s *Service) unrouted(err error, c echo.Context) {
+	p := internal
+	switch {
+	case errors.Is(err, echo.ErrMethodNotAllowed):
+		p = methodNotAllowed // the router has set Allow
+	case errors.Is(err, echo.ErrNotFound):
+		p = notFound
+	}
+	e := exchangeOf(c)
+	e.send(p.answer(e.id))
+}
+
+// paramsOf copies the path's parameters. One that is empty or spans segments is no match.
+func paramsOf(c echo.Context) (map[string]string, error) {
+	names, values := c.ParamNames(), c.ParamValues()
+	if len(names) == 0 {
+		return nil, nil
+	}
+	params := make(map[string]string, len(names))
+	for i, name := range names {
+		value := values[i]
+		if value == "" || strings.Contains(value, "/") {
+			return nil, notFound
+		}
+		if c.Request().URL.RawPath != "" { // the router has matched the escaped form
+			plain, err := url.PathUnescape(value)
+			if err != nil {
+				return nil, notFound
+			}
+			value = plain
+		}
+		params[name] = value
+	}
+	return params, nil
+}
+
+// readBody reads a bounded JSON body; none is empty.
+func readBody(r *http.Request) ([]byte, error) {
+	if r.ContentLength > maxBody {
+		return nil, bodyTooLarge
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return nil, badRequest.because("The body could not be read.")
+	}
+	if len(body) > maxBody {
+		return nil, bodyTooLarge
+	}
+	if len(body) > 0 {
+		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		if err != nil || kind != "application/json" {
+			return nil, unsupportedMedia
+		}
+	}
+	return body, nil
+}
+
+// requestID names a request in logs and in answers.
+func (s *Service) requestID(r *http.Request) string {
+	if given := r.Header.Get("X-Request-Id"); s.config.TrustProxy && goodID.MatchString(given) {
+		return given
+	}
+	return uuid.NewString()
+}
+
+// gatewayFor is the address of the gateway for who sent r.
+func (s *Service) gatewayFor(r *http.Request) string {
+	base := s.config.PublicURL
+	if base == "" {
+		scheme := "http"
+		if r.TLS != nil || s.config.TrustProxy && r.Header.Get("X-Forwarded-Proto") == "https" {
+			scheme = "https"
+		}
+		base = scheme + "://" + r.Host
+	}
+	return "ws" + strings.TrimPrefix(base, "http") + "/stomp"
+}
+
+// Run does what no request does: it tells rooms again of seats that they have not heard of. It returns nil when ctx
+// ends.
+func (s *Service) Run(ctx context.Context) error {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	sweeper := newSweeper(s)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			sweeper.sweep(ctx)
+		}
+	}
+}
