@@ -1,6 +1,9 @@
 package handlers
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Keep says what of a room outlives the process that plays it: Durable, Checkpointed or Ephemeral.
 type Keep interface{ keep() }
@@ -33,8 +36,54 @@ type Policy struct {
 	// Idle: a room without messages, timers and ticks leaves memory after this; its next message brings it back.
 	// Default 1 min.
 	Idle time.Duration
-	// Retain: how many outputs a room remembers for players who come back, 0 to 10,000; default 256.
+	// Retain: how many outputs a room remembers for players who come back, 1 to 10,000; default 256.
 	Retain int
 	// Queue: how many messages may wait for the room before senders are refused with queue_full; default 10,000.
 	Queue int
+}
+
+// Bounds of a Policy.
+const (
+	MaxCapacity = 1_000
+	MaxRetain   = 10_000
+	MaxQueue    = 1_000_000
+)
+
+// filled is p with its defaults, and an error that says what to write instead when a field is out of its bounds.
+func (p Policy) filled() (Policy, error) {
+	switch k := p.Keep.(type) {
+	case nil:
+		p.Keep = Durable{}
+	case Checkpointed:
+		if k.Every == 0 {
+			k.Every = time.Second
+		}
+		if k.Every < 10*time.Millisecond || k.Every > time.Hour {
+			return p, fmt.Errorf("Checkpointed.Every is %v; write 10ms to 1h, or leave it out for 1s", k.Every)
+		}
+		p.Keep = k
+	}
+	if err := fill(&p.Capacity, "Capacity", 2, 1, MaxCapacity); err != nil {
+		return p, err
+	}
+	if err := fill(&p.Grace, "Grace", time.Minute, time.Millisecond, 24*time.Hour); err != nil {
+		return p, err
+	}
+	if err := fill(&p.Idle, "Idle", time.Minute, time.Millisecond, 24*time.Hour); err != nil {
+		return p, err
+	}
+	if err := fill(&p.Retain, "Retain", 256, 1, MaxRetain); err != nil {
+		return p, err
+	}
+	return p, fill(&p.Queue, "Queue", 10_000, 1, MaxQueue)
+}
+
+func fill[N int | time.Duration](v *N, name string, usual, least, most N) error {
+	if *v == 0 {
+		*v = usual
+	}
+	if *v < least || *v > most {
+		return fmt.Errorf("%s is %v; write %v to %v, or leave it out for %v", name, *v, least, most, usual)
+	}
+	return nil
 }

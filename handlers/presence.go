@@ -1,0 +1,106 @@
+package handlers
+
+// This file is how players come, go and come back. Each function plays the engine's part of a step, then calls the
+// game's hook unless the step is undone.
+
+type presenceBody struct {
+	User   string `json:"user"`
+	Name   string `json:"name"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// system puts an output of the engine, to everybody.
+func (r *Room) system(typ string, body any) *Output {
+	_, data, _ := encodeBody(body, MaxSnapshot)
+	r.put(Output{Type: typ, ContentType: contentJSON, Body: data})
+	return &r.outputs[len(r.outputs)-1]
+}
+
+// join takes s.User in. One who is in already is no news.
+func (in *Instance) join(s *step) error {
+	m := in.byID[s.User]
+	if m == nil {
+		return in.takeIn(s)
+	}
+	in.again(m, s)
+	if !m.Online {
+		in.hold(m)
+	}
+	return nil
+}
+
+// takeIn makes s.User a member, or lets it go again when s is undone.
+func (in *Instance) takeIn(s *step) error {
+	r := &in.room
+	r.joining = true
+	if s.undone {
+		in.tell(s)
+		out := r.system("$left", presenceBody{s.User, s.Name, "refused"})
+		out.To, out.Unseat = []string{s.User}, s.User
+		r.unseated = []string{s.User}
+		return nil
+	}
+	m := in.add(s.User, s.Name)
+	m.note(s.Seq, s.Conn, s.ConnSeq)
+	if s.Kind == EventAttach {
+		m.attach(s.Conn)
+	}
+	r.seated = []string{m.ID}
+	r.system("$joined", presenceBody{User: m.ID, Name: m.Name})
+	return in.hook(s, in.rules.joined, m)
+}
+
+// again notes a step of a member who is in already; its seat may still wait to hear so.
+func (in *Instance) again(m *member, s *step) {
+	if s.Name != "" {
+		m.Name = s.Name
+	}
+	in.room.seated = []string{m.ID}
+}
+
+// attach puts s.User online.
+func (in *Instance) attach(s *step) error {
+	m := in.byID[s.User]
+	if m == nil {
+		return in.takeIn(s)
+	}
+	in.again(m, s)
+	resumed := m.attach(s.Conn)
+	m.note(s.Seq, s.Conn, s.ConnSeq)
+	if !resumed {
+		return nil
+	}
+	in.room.system("$resumed", presenceBody{User: m.ID, Name: m.Name})
+	return in.hook(s, in.rules.resumed, m)
+}
+
+// detach suspends s.User, if it was its newest connection that has gone.
+func (in *Instance) detach(s *step) error {
+	m := in.byID[s.User]
+	m.note(s.Seq, s.Conn, s.ConnSeq)
+	if !m.Online || m.Conn != s.Conn {
+		return nil
+	}
+	m.Online = false
+	in.hold(m)
+	in.room.system("$suspended", presenceBody{m.ID, m.Name, s.Reason})
+	return in.hook(s, in.rules.suspended, m)
+}
+
+// leave lets s.User go.
+func (in *Instance) leave(s *step) error {
+	m := in.byID[s.User]
+	in.remove(m)
+	m.Online = false
+	r := &in.room
+	r.unseated = []string{m.ID}
+	r.system("$left", presenceBody{m.ID, m.Name, s.Reason}).Unseat = m.ID
+	return in.hook(s, in.rules.left, m)
+}
+
+func (in *Instance) hook(s *step, h hook, m *member) error {
+	if h == nil || s.undone {
+		return nil
+	}
+	return guard(func() error { return h(&in.room, m.player()) })
+}
