@@ -1,0 +1,53 @@
+import { Problem } from "../madang.js";
+
+/** What players read for each code. The one table. @type {Record<string, string>} */
+const sentences = {
+  network: "The server can't be reached just now. Is your connection there?",
+  unavailable: "The yard is busy for a moment. Please try again.",
+  broker_unavailable: "The yard is busy for a moment. Please try again.",
+  room_unavailable: "This room is busy for a moment. Please try again.",
+  internal: "Something broke on our side. Please try again.",
+  rate_limited: "That was a little fast. Take a breath, then try again.",
+  queue_full: "The room has too much to do just now. Please try again.",
+  outbox_full: "Too much is waiting for your connection. Please wait a moment.",
+  no_answer: "The room did not answer. Please try again.",
+  not_signed_in: "Your visit has ended. Come in again to go on.",
+  session_replaced: "You are playing in another tab now.",
+  signed_out: "You have gone home.",
+  invalid_name: "A name has 1 to 24 letters, digits, spaces or . _ - '",
+  name_taken: "Somebody has that name already. Another one?",
+  room_full: "Every seat in that room is taken.",
+  room_closed: "That room has closed.",
+  room_not_found: "There is no such room (any more).",
+  not_seated: "You have no seat in that room any more.",
+  unknown_game: "That game is not played here.",
+  timeout: "You were away too long, so your seat is free again.",
+  unknown_type: "The room does not know that move.",
+  bad_message: "The room did not understand that.",
+  bad_square: "That is no square of the board.",
+  illegal_move: "No disc would turn there. Try a marked square.",
+  not_your_turn: "Patience: it is not your turn.",
+  not_started: "Wait for a second player first.",
+  game_over: "This game is over.",
+};
+
+/**
+ * A short sentence for what went wrong.
+ *
+ * @param {unknown} problem a code, or what was thrown
+ */
+export function sentence(problem) {
+  const code = problem instanceof Problem ? problem.code : typeof problem === "string" ? problem : "";
+  if (!code) console.error(problem);
+  return sentences[code] ?? (problem instanceof Problem && problem.status > 0 && problem.status < 500
+    ? "That did not work. Please try something else." : "Something went wrong. Please try again.");
+}
+
+/**
+ * A player whose name we have not heard.
+ *
+ * @param {string} id
+ */
+export function stranger(id) {
+  return `Guest ${id.replace(/[^0-9a-z]/gi, "").slice(-4) || "?"}`;
+}
