@@ -1,0 +1,163 @@
+// Package web is the edge: STOMP over WebSocket between players and their rooms.
+//
+// A [Gateway] signs clients in, checks that they speak to and hear only rooms where they sit, gives what they say to
+// the rooms' queues, and passes on what the rooms say, so that each client gets every message meant for it once and in
+// order, whatever is lost on the way. docs/protocol.md says what a client sees, docs/inside.md how it comes about.
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/google/uuid"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/web/stomp"
+)
+
+// Gateway is the edge of one process: an http.Handler for the WebSocket's path. Without [Gateway.Run] its clients can
+// sign in, but hear nothing.
+type Gateway struct {
+	store   Store
+	broker  Broker
+	process string
+	log     *slog.Logger
+	address func(*http.Request) string
+	limits  Limits
+	drain   time.Duration
+	now     func() time.Time
+	accept  websocket.AcceptOptions
+	metrics *metrics
+
+	hub      hub
+	life     context.Context // of sessions and keepers; ends last
+	die      context.CancelFunc
+	fed      chan struct{} // closed when feed is set
+	feed     broker.Feed
+	lanes    chan struct{}
+	jobs     atomic.Int64
+	attempts atomic.Uint64
+	keepers  sync.WaitGroup
+	doubted  chan *session
+	ready    atomic.Bool
+
+	mu        sync.Mutex
+	draining  bool
+	sessions  map[*session]struct{}
+	open      sync.WaitGroup // sessions
+	users     map[string][]*session
+	addresses map[string]int
+	since     int64
+}
+
+// New makes a Gateway. It fails without a Store and a Broker, or when its metrics are registered already.
+func New(c Config) (*Gateway, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(c.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{
+		store: c.Store, broker: c.Broker, process: c.Process, log: c.Log, address: c.Address, limits: c.Limits,
+		drain: c.Drain, now: c.Now, metrics: m,
+		accept: websocket.AcceptOptions{
+			Subprotocols: []string{
+				stomp.V12.Subprotocol(), stomp.V11.Subprotocol(), stomp.V10.Subprotocol(),
+			},
+			CompressionMode: websocket.CompressionDisabled,
+		},
+		fed:      make(chan struct{}),
+		lanes:    make(chan struct{}, lanes),
+		doubted:  make(chan *session, 1024),
+		sessions: map[*session]struct{}{}, users: map[string][]*session{}, addresses: map[string]int{},
+	}
+	for _, origin := range c.Origins {
+		if origin == "*" {
+			g.accept.InsecureSkipVerify = true
+		}
+		g.accept.OriginPatterns = append(g.accept.OriginPatterns, strings.TrimSuffix(origin, "/"))
+	}
+	g.hub = hub{g: g, rooms: map[string]*room{}}
+	g.life, g.die = context.WithCancel(context.Background())
+	return g, nil
+}
+
+// Conns is the number of connections now.
+func (g *Gateway) Conns() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.sessions)
+}
+
+// Ready says why clients should not be sent here now; nil: they may.
+func (g *Gateway) Ready() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.draining {
+		return errors.New("gateway is draining")
+	}
+	if !g.ready.Load() {
+		return errors.New("gateway does not hear the broker yet")
+	}
+	return nil
+}
+
+// ServeHTTP upgrades the request and serves the connection until it is over. What is no WebSocket, comes from a foreign
+// page or exceeds the limits is answered in HTTP.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := &session{
+		g: g, id: uuid.NewString(), address: g.address(r),
+		out: newOutbox(g.limits.OutMessages, g.limits.OutBytes), wrote: make(chan struct{}),
+		decoder: stomp.NewDecoder(g.limits.Frame),
+		bucket:  newBucket(g.limits.Rate, g.limits.Burst, time.Now()),
+	}
+	s.version.Store(uint32(stomp.V12))
+	s.ctx, s.cancel = context.WithCancel(g.life)
+	defer s.cancel()
+	if status, reason := g.admit(s); status != 0 {
+		g.metrics.rejected.WithLabelValues(reason).Inc()
+		g.log.Debug("connection refused", "reason", reason, "address", s.address)
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, reason, status)
+		return
+	}
+	conn, err := websocket.Accept(w, r, &g.accept)
+	if err != nil {
+		g.metrics.rejected.WithLabelValues("handshake").Inc()
+		g.log.Debug("no WebSocket came about", "address", s.address, "origin", r.Header.Get("Origin"), "err", err)
+		g.signOut(s)
+		return
+	}
+	conn.SetReadLimit(-1) // the decoder bounds frames; a message is never held as a whole
+	s.conn = conn
+	s.serve()
+}
+
+// admit counts s in, or says why not.
+func (g *Gateway) admit(s *session) (status int, reason string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.draining:
+		return http.StatusServiceUnavailable, codeDraining
+	case g.limits.Connections > 0 && len(g.sessions) >= g.limits.Connections:
+		return http.StatusServiceUnavailable, "too_many_connections"
+	case g.limits.PerAddress > 0 && g.addresses[s.address] >= g.limits.PerAddress:
+		return http.StatusTooManyRequests, "too_many_connections_of_address"
+	}
+	g.sessions[s] = struct{}{}
+	g.addresses[s.address]++
+	g.open.Add(1)
+	g.metrics.connections.Inc()
+	return 0, ""
+}

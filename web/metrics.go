@@ -1,0 +1,67 @@
+package web
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are what an operator sees of a gateway.
+type metrics struct {
+	connections   prometheus.Gauge
+	subscriptions prometheus.Gauge
+	framesIn      *prometheus.CounterVec // by command
+	bytesIn       prometheus.Counter
+	writes        prometheus.Counter
+	bytesOut      prometheus.Counter
+	outputs       *prometheus.CounterVec // by what became of it
+	deliveries    prometheus.Counter
+	disconnects   *prometheus.CounterVec // by reason
+	refusals      *prometheus.CounterVec // by code
+	rejected      *prometheus.CounterVec // by reason: no WebSocket came about
+	holes         prometheus.Counter
+	broken        prometheus.Counter
+	retries       prometheus.Counter
+	dropped       *prometheus.CounterVec // by what: work given up
+}
+
+func newMetrics(to prometheus.Registerer) (*metrics, error) {
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "madang", Subsystem: "web", Name: name, Help: help})
+	}
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "madang", Subsystem: "web", Name: name, Help: help})
+	}
+	counters := func(name, help, label string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(
+			prometheus.CounterOpts{Namespace: "madang", Subsystem: "web", Name: name, Help: help}, []string{label})
+	}
+	m := &metrics{
+		connections:   gauge("connections", "WebSocket connections now."),
+		subscriptions: gauge("subscriptions", "Subscriptions to rooms now."),
+		framesIn:      counters("frames_in_total", "STOMP frames from clients.", "command"),
+		bytesIn:       counter("bytes_in_total", "Bytes of WebSocket messages from clients."),
+		writes:        counter("writes_total", "WebSocket messages to clients."),
+		bytesOut:      counter("bytes_out_total", "Bytes of WebSocket messages to clients."),
+		outputs:       counters("outputs_total", "Outputs of rooms heard, by part, or why they were dropped.", "part"),
+		deliveries:    counter("deliveries_total", "MESSAGE frames queued for clients."),
+		disconnects:   counters("disconnects_total", "Connections ended, by reason.", "reason"),
+		refusals:      counters("refusals_total", "Frames refused, by code.", "code"),
+		rejected:      counters("rejected_total", "Requests that did not become a WebSocket, by reason.", "reason"),
+		holes:         counter("holes_total", "Times that outputs of a room were missing, so that its subscribers were attached again."),
+		broken:        counter("feed_breaks_total", "Times that the feed was broken, so that all subscribers were attached again."),
+		retries:       counter("attach_retries_total", "Attaches sent again because nobody answered."),
+		dropped:       counters("dropped_total", "Work given up, by what it was.", "what"),
+	}
+	if to == nil {
+		return m, nil
+	}
+	var errs []error
+	for _, c := range []prometheus.Collector{
+		m.connections, m.subscriptions, m.framesIn, m.bytesIn, m.writes, m.bytesOut, m.outputs, m.deliveries,
+		m.disconnects, m.refusals, m.rejected, m.holes, m.broken, m.retries, m.dropped,
+	} {
+		errs = append(errs, to.Register(c))
+	}
+	return m, errors.Join(errs...)
+}

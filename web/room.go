@@ -1,0 +1,315 @@
+package web
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/web/stomp"
+)
+
+// room is what a gateway knows of one room: where its line stands, and who listens here. Its keeper (keeper.go) speaks
+// to the broker for it.
+type room struct {
+	hub   *hub
+	id    string
+	topic string
+
+	mu       sync.Mutex
+	term     uint64          // highest seen
+	at       broker.Position // last number seen; Epoch 0: none since the topic was bound
+	all      []*subscription
+	users    map[string][]*subscription
+	attempts map[string]*subscription // attaching ones by their current attempt
+	slow     []*session               // to be ended when mu is free
+	jobs     []job
+	kept     bool // a keeper is at work
+
+	bound bool // of the keeper
+}
+
+func newRoom(h *hub, id string) *room {
+	return &room{
+		hub: h, id: id, topic: topicPrefix + id,
+		users: map[string][]*subscription{}, attempts: map[string]*subscription{},
+	}
+}
+
+// add takes sub in, attaching. hub.mu is held, so that the room is not forgotten meanwhile.
+func (r *room) add(sub *subscription) {
+	sub.room = r
+	sub.first = make(chan error, 1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sub.index = len(r.all)
+	r.all = append(r.all, sub)
+	user := sub.s.user.User
+	r.users[user] = append(r.users[user], sub)
+	r.attachLocked(sub)
+}
+
+// remove ends sub because the client, or its connection, is gone. With the last one of a connection the room is told
+// so. Removing one that the room has ended does nothing.
+func (r *room) remove(sub *subscription, reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if sub.over.Load() {
+		return
+	}
+	r.takeOutLocked(sub)
+	user := sub.s.user
+	others := slices.ContainsFunc(r.users[user.User], func(other *subscription) bool { return other.s == sub.s })
+	if sub.told && others { // whichever goes last tells
+		for _, other := range r.users[user.User] {
+			other.told = other.told || other.s == sub.s
+		}
+	} else if sub.told {
+		r.pushLocked(job{kind: detach, conn: sub.s.id, user: user.User, name: user.Name, reason: reason})
+	}
+	r.wakeLocked() // perhaps the topic is not needed any more
+}
+
+func (r *room) takeOutLocked(sub *subscription) {
+	sub.over.Store(true)
+	if sub.live {
+		sub.resume = r.at
+	}
+	sub.live = false
+	r.forgetAttemptLocked(sub)
+	last := len(r.all) - 1
+	r.all[last].index = sub.index
+	r.all[sub.index] = r.all[last]
+	r.all[last] = nil
+	r.all = r.all[:last]
+	user := sub.s.user.User
+	rest := slices.DeleteFunc(r.users[user], func(other *subscription) bool { return other == sub })
+	if len(rest) == 0 {
+		delete(r.users, user)
+	} else {
+		r.users[user] = rest
+	}
+}
+
+func (r *room) forgetAttemptLocked(sub *subscription) {
+	delete(r.attempts, sub.attempt)
+	sub.attempt = ""
+	if sub.retry != nil {
+		sub.retry.Stop()
+		sub.retry = nil
+	}
+}
+
+// attachLocked has sub attached, from sub.resume. What answers an earlier attempt is void from here on.
+func (r *room) attachLocked(sub *subscription) {
+	sub.live = false
+	r.forgetAttemptLocked(sub)
+	if !sub.asked {
+		sub.asked = true
+		r.pushLocked(job{kind: attach, sub: sub})
+	}
+}
+
+// broken attaches everybody again.
+func (r *room) broken() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, sub := range r.all {
+		if sub.live {
+			sub.resume = r.at
+		}
+		sub.tries = 0
+		r.attachLocked(sub)
+	}
+}
+
+// deliver takes outputs of the room in the order of its topic.
+func (r *room) deliver(outs []*broker.Output) {
+	r.mu.Lock()
+	for _, o := range outs {
+		part, passed := r.hearLocked(o)
+		r.hub.g.metrics.outputs.WithLabelValues(part).Inc()
+		if passed > 0 {
+			r.hub.g.metrics.deliveries.Add(float64(passed))
+		}
+	}
+	slow := r.slow
+	r.slow = nil
+	r.mu.Unlock()
+	for _, s := range slow {
+		s.end(refuseSlowReader, "")
+	}
+}
+
+// hearLocked passes one output on to whom it may concern (docs/inside.md, "Attaching"), and says for the metrics what
+// it was and how many got it.
+func (r *room) hearLocked(o *broker.Output) (part string, passed int) {
+	if o.Term < r.term {
+		return "stale", 0
+	}
+	r.term = o.Term
+	e := encoding{topic: r.topic, o: o}
+	switch o.Part {
+	case broker.Line:
+		if !r.advanceLocked(o.At, true) {
+			return "seen", 0
+		}
+		return "line", r.lineLocked(&e)
+	case broker.Replay:
+		return "replay", r.replayLocked(&e)
+	case broker.Snapshot, broker.Live:
+		r.advanceLocked(o.At, false)
+		return "answer", r.answerLocked(&e)
+	case broker.Again:
+		r.advanceLocked(o.At, false)
+		return "again", r.againLocked(&e)
+	}
+	return "unknown", 0
+}
+
+// advanceLocked moves the room's place to at. False: at, if it is a line's, has been seen. Where numbers between are
+// missing, or the epoch is another, those who were live are attached again from where they were.
+func (r *room) advanceLocked(at broker.Position, line bool) bool {
+	old := r.at
+	switch {
+	case old.Epoch == 0:
+		r.at = at
+		return true
+	case at.Epoch < old.Epoch, at.Epoch == old.Epoch && at.N <= old.N:
+		return false
+	}
+	r.at = at
+	if line && at.Epoch == old.Epoch && at.N == old.N+1 {
+		return true
+	}
+	lost := 0
+	for _, sub := range r.all {
+		if sub.live {
+			sub.resume = old
+			r.attachLocked(sub)
+			lost++
+		}
+	}
+	if lost > 0 {
+		r.hub.g.metrics.holes.Inc()
+		r.hub.g.log.Warn("outputs of a room are missing; its subscribers are attached again", "room", r.id,
+			"have", formatPosition(old), "got", formatPosition(at), "subscriptions", lost)
+	}
+	return true
+}
+
+func (r *room) lineLocked(e *encoding) (passed int) {
+	o := e.o
+	if len(o.To) == 0 {
+		for _, sub := range r.all {
+			if sub.live || o.Type == broker.TypeClosed { // nothing will answer those that are attaching then
+				passed += r.passLocked(sub, e, false)
+			}
+		}
+	}
+	for i, user := range o.To {
+		for _, sub := range r.users[user] {
+			if sub.live && sub.last != o.At { // To may name a user twice
+				passed += r.passLocked(sub, e, i == 0)
+			}
+		}
+	}
+	if o.Type == broker.TypeClosed {
+		for len(r.all) > 0 {
+			r.takeOutLocked(r.all[len(r.all)-1])
+		}
+		r.wakeLocked()
+	}
+	if o.Unseat != "" {
+		for _, sub := range slices.Clone(r.users[o.Unseat]) {
+			if sub.live {
+				r.takeOutLocked(sub)
+			} else {
+				r.attachLocked(sub) // perhaps the user has a new seat: that is looked up on the way
+			}
+		}
+		r.wakeLocked()
+	}
+	return passed
+}
+
+// passLocked queues an output for one subscriber.
+func (r *room) passLocked(sub *subscription, e *encoding, answer bool) int {
+	sub.last = e.o.At
+	if sub.s.out.offer(e.packet(sub.head, answer && e.o.Request != 0)) {
+		return 1
+	}
+	sub.live = false
+	r.forgetAttemptLocked(sub)
+	r.slow = append(r.slow, sub.s)
+	return 0
+}
+
+func (r *room) replayLocked(e *encoding) int {
+	sub := r.attempts[e.o.Attempt]
+	if sub == nil || !mayHear(e.o, sub.s.user.User) ||
+		e.o.At.Epoch == sub.resume.Epoch && e.o.At.N <= sub.resume.N {
+		return 0
+	}
+	answer := e.o.Request != 0 && len(e.o.To) > 0 && e.o.To[0] == sub.s.user.User
+	if !sub.s.out.offer(e.packet(sub.head, answer)) {
+		// More has to be said than can wait. Coming back would end the same way, so it gets a snapshot.
+		sub.resume = broker.Position{}
+		r.attachLocked(sub)
+		return 0
+	}
+	sub.resume = e.o.At
+	if e.o.Type == broker.TypeClosed {
+		r.takeOutLocked(sub)
+		r.wakeLocked()
+	}
+	return 1
+}
+
+// answerLocked makes the subscription live whose attempt this is. One that is behind what has been passed over
+// meanwhile can't be: it waits for the next attempt.
+func (r *room) answerLocked(e *encoding) int {
+	sub := r.attempts[e.o.Attempt]
+	if sub == nil || e.o.At != r.at {
+		return 0
+	}
+	r.forgetAttemptLocked(sub)
+	sub.live, sub.tries = true, 0
+	if e.o.Part == broker.Live {
+		return 0
+	}
+	return r.passLocked(sub, e, false)
+}
+
+// againLocked repeats an answer to the connection that asked again. One that is attaching gets it only if it does not
+// lie ahead: what does comes with the replay.
+func (r *room) againLocked(e *encoding) (passed int) {
+	if len(e.o.To) == 0 {
+		return 0
+	}
+	for _, sub := range r.users[e.o.To[0]] {
+		behind := e.o.At.Epoch == sub.resume.Epoch && e.o.At.N <= sub.resume.N
+		if sub.s.id == e.o.Conn && (sub.live || behind) {
+			last := sub.last
+			passed += r.passLocked(sub, e, true)
+			sub.last = last
+		}
+	}
+	return passed
+}
+
+// say tells one subscriber something of the gateway's own, at the place where it stands. False: it reads too slowly.
+func (r *room) say(sub *subscription, fields []stomp.Field, now time.Time, body []byte) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := sub.resume
+	if sub.live {
+		at = r.at
+	}
+	fields = append(fields,
+		stomp.Field{Name: "destination", Value: r.topic},
+		stomp.Field{Name: "message-id", Value: formatPosition(at)},
+		stomp.Field{Name: "timestamp", Value: formatTime(now)})
+	rest := appendMessage(nil, fields, "application/json", body)
+	return sub.s.out.offer(packet{head: sub.head, body: rest})
+}

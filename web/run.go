@@ -1,0 +1,124 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/madang-games/madang/broker"
+)
+
+// Run connects the gateway to the broker, which it waits for, and keeps it so until ctx ends. Then no client is taken
+// in any more, those that are there are told to come back (ERROR draining), spread over half of Config.Drain, and rooms
+// are told that they are gone; what is not done when Config.Drain is over is cut. On return all goroutines of the
+// gateway have ended. Run is called once.
+func (g *Gateway) Run(ctx context.Context) error {
+	// The feed and the board serve until the last client has gone.
+	life, cut := context.WithCancel(g.life)
+	defer cut()
+	starting, stop := context.WithCancel(life)
+	defer context.AfterFunc(ctx, stop)()
+	err := g.start(starting, life)
+	if err == nil {
+		g.ready.Store(true)
+		g.log.Info("gateway serves", "process", g.process)
+		g.mind(ctx)
+	}
+	stop()
+	g.sendAway()
+	if g.feed != nil {
+		if e := g.feed.Close(); e != nil && err == nil {
+			err = fmt.Errorf("close the feed: %w", e)
+		}
+	}
+	if ctx.Err() != nil && g.feed == nil {
+		return nil // it ended before the broker was there
+	}
+	return err
+}
+
+// start opens the feed and watches the board, trying until ctx ends. Both live as long as life.
+func (g *Gateway) start(ctx, life context.Context) error {
+	receiver := broker.Receiver{Deliver: g.hub.deliver, Broken: g.hub.broken}
+	if err := g.insist(ctx, "feed", func() (err error) {
+		g.feed, err = g.broker.Feed(life, receiver)
+		return err
+	}); err != nil {
+		return err
+	}
+	close(g.fed)
+	return g.insist(ctx, "board", func() error { return g.broker.Watch(life, g.see) })
+}
+
+func (g *Gateway) insist(ctx context.Context, what string, do func() error) error {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() == nil {
+			g.log.Warn("cannot reach the broker; trying again", "what", what, "err", err)
+		}
+		if sleep(ctx, wait) != nil {
+			return fmt.Errorf("open the %s: %w", what, err)
+		}
+	}
+}
+
+// mind checks sessions until ctx ends.
+func (g *Gateway) mind(ctx context.Context) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case s := <-g.doubted:
+			g.check(ctx, s)
+		case <-ticker.C:
+			g.sweep(ctx)
+		}
+	}
+}
+
+// sendAway ends all sessions and keepers.
+func (g *Gateway) sendAway() {
+	g.mu.Lock()
+	g.draining = true
+	all := make([]*session, 0, len(g.sessions))
+	for s := range g.sessions { // in no order
+		all = append(all, s)
+	}
+	g.mu.Unlock()
+	g.log.Info("gateway drains", "connections", len(all))
+	over := time.NewTimer(g.drain)
+	defer over.Stop()
+	done := make(chan struct{})
+	go func() {
+		g.open.Wait()
+		g.keepers.Wait() // no session is left to give them anything
+		close(done)
+	}()
+	begun := time.Now()
+	for i, s := range all {
+		turn := begun.Add(g.drain / 2 * time.Duration(i) / time.Duration(len(all)))
+		if wait := time.Until(turn); wait > 0 {
+			time.Sleep(wait)
+		}
+		s.end(refuseDraining, "")
+	}
+	select {
+	case <-done:
+	case <-over.C:
+		g.log.Warn("gateway cuts what did not end in time", "connections", g.Conns())
+	}
+	g.die()
+	g.mu.Lock()
+	for s := range g.sessions {
+		if s.conn != nil {
+			go s.conn.CloseNow() // waits for the socket's reader
+		}
+	}
+	g.mu.Unlock()
+	<-done
+}

@@ -1,0 +1,235 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/coder/websocket"
+
+	"github.com/madang-games/madang/store"
+	"github.com/madang-games/madang/web/stomp"
+)
+
+// session is one connection. Two goroutines serve it: read, which is that of the HTTP request and does what the
+// client's frames ask, one at a time, and write.
+type session struct {
+	g       *Gateway
+	conn    *websocket.Conn
+	id      string // of the connection, unique everywhere
+	address string
+	ctx     context.Context // ends with the session
+	cancel  context.CancelFunc
+	out     *outbox
+	wrote   chan struct{} // closed when write has returned
+	dog     watchdog
+	version atomic.Uint32 // stomp.Version
+	beat    atomic.Int64  // after how many nanoseconds without a write a heart-beat is due; 0: never
+
+	// of the reading goroutine
+	decoder   *stomp.Decoder
+	bucket    bucket
+	connected bool
+	patience  time.Duration // how long the client may be silent; 0: for ever
+	connSeq   uint64
+
+	// set at sign-in, before others know the session
+	user  store.Session // written under mu
+	token store.TokenHash
+	since int64
+
+	checked atomic.Int64 // when the store was last seen to know user; Unix nanoseconds
+
+	mu   sync.Mutex
+	why  string // reason of the end; "": it lives
+	subs map[string]*subscription
+	left bool // subscriptions have been given up; no new ones
+}
+
+// errOver stops the reading of a session that has ended.
+var errOver = errors.New("session is over")
+
+var readBuffers = sync.Pool{New: func() any { b := make([]byte, 4<<10); return &b }}
+
+var (
+	refuseFrameTime   = refuse(codeFrameTimeout, "a frame was not finished in time")
+	refuseConnectTime = refuse(codeConnectTimeout, "no CONNECT came in time")
+	refuseNoHeartBeat = refuse(codeNoHeartBeat, "no heart-beat came for too long: come back")
+)
+
+// serve reads until the session is over, and returns when both its goroutines are done with the socket.
+func (s *session) serve() {
+	go s.write()
+	s.dog.bite = func(why *refusal) { s.end(why, "") }
+	s.dog.wait(s.g.limits.ConnectTime, refuseConnectTime)
+	err := s.read()
+	s.dog.stop()
+	var bad *stomp.Error
+	switch {
+	case errors.Is(err, errOver):
+	case errors.As(err, &bad):
+		s.end(refuse(bad.Code, bad.Text), "")
+	default:
+		s.g.log.Debug("connection lost", "conn", s.id, "err", err)
+		s.finish(endLost, packet{}, true)
+	}
+	<-s.wrote
+	s.g.signOut(s)
+}
+
+// read takes WebSocket messages until one of them, or the socket, ends the session. Where messages begin and end means
+// nothing to STOMP.
+func (s *session) read() error {
+	for {
+		switch {
+		case !s.connected || s.decoder.Pending() > 0: // the time for CONNECT, or for the frame, is running
+		case s.patience > 0:
+			s.dog.wait(s.patience, refuseNoHeartBeat)
+		default:
+			s.dog.stop()
+		}
+		_, message, err := s.conn.Reader(context.Background())
+		if err != nil {
+			return err
+		}
+		if s.connected && s.decoder.Pending() == 0 {
+			s.dog.wait(s.g.limits.FrameTime, refuseFrameTime)
+		}
+		if err := s.readMessage(message); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *session) readMessage(message io.Reader) error {
+	buffer := readBuffers.Get().(*[]byte)
+	defer readBuffers.Put(buffer)
+	for {
+		n, err := message.Read(*buffer)
+		if s.ctx.Err() != nil {
+			return errOver
+		}
+		s.g.metrics.bytesIn.Add(float64(n))
+		if err := s.decoder.Push((*buffer)[:n], s.take); err != nil {
+			return err
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// take does what one frame asks. The time that this takes is not the client's.
+func (s *session) take(f *stomp.Frame) error {
+	if s.ctx.Err() != nil {
+		return errOver
+	}
+	s.dog.wait(s.g.limits.SendTime, refuseUnavailable)
+	err := s.handle(f)
+	if s.ctx.Err() != nil { // whatever came of it, it has been told why it ended
+		return errOver
+	}
+	var why *refusal
+	if errors.As(err, &why) {
+		receipt, _ := f.Get("receipt")
+		s.end(why, receipt)
+		return errOver
+	}
+	if err == nil {
+		s.dog.wait(s.g.limits.FrameTime, refuseFrameTime)
+	}
+	return err
+}
+
+// end ends the session with an ERROR frame. Of several ends the first one counts. It does not block.
+func (s *session) end(why *refusal, receipt string) {
+	fields := []stomp.Field{{Name: "code", Value: why.code}, {Name: "message", Value: clean(why.text)}}
+	if receipt != "" {
+		fields = append(fields, stomp.Field{Name: "receipt-id", Value: receipt})
+	}
+	if why.code == codeBadVersion {
+		fields = append(fields, stomp.Field{Name: "version", Value: "1.0,1.1,1.2"})
+	}
+	fields = append(fields, stomp.Field{Name: "content-type", Value: "text/plain"})
+	last := s.encode(&stomp.Frame{Command: "ERROR", Fields: fields, Body: []byte(why.text)})
+	if s.finish(why.code, last, why.code == codeSlowReader) {
+		s.g.metrics.refusals.WithLabelValues(why.code).Inc()
+	}
+}
+
+// finish ends the session with the frame last, if there is one, and reports whether it was this call that ended it.
+// With forget, what waits to be written is not written any more.
+func (s *session) finish(reason string, last packet, forget bool) bool {
+	s.mu.Lock()
+	first := s.why == ""
+	if first {
+		s.why = reason
+	}
+	user := s.user.User
+	s.mu.Unlock()
+	if !first {
+		return false
+	}
+	s.cancel()
+	s.out.close(last, forget)
+	s.g.metrics.disconnects.WithLabelValues(reason).Inc()
+	level := slog.LevelInfo
+	if reason == endDisconnect || reason == endLost {
+		level = slog.LevelDebug
+	}
+	s.g.log.Log(context.Background(), level, "connection ends",
+		"reason", reason, "conn", s.id, "user", user, "address", s.address)
+	return true
+}
+
+func (s *session) reason() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.why
+}
+
+// say queues a frame for this client alone; where there is no room for it the session ends.
+func (s *session) say(f *stomp.Frame) {
+	if !s.out.offer(s.encode(f)) {
+		s.end(refuseSlowReader, "")
+	}
+}
+
+func (s *session) encode(f *stomp.Frame) packet {
+	b := stomp.AppendFrame(nil, stomp.Version(s.version.Load()), f)
+	return packet{head: b, binary: !utf8.Valid(b)}
+}
+
+// acknowledge answers the frame's receipt, if it asks for one.
+func (s *session) acknowledge(f *stomp.Frame) {
+	if receipt, ok := f.Get("receipt"); ok {
+		s.say(receiptFrame(receipt))
+	}
+}
+
+func receiptFrame(receipt string) *stomp.Frame {
+	return &stomp.Frame{Command: "RECEIPT", Fields: []stomp.Field{{Name: "receipt-id", Value: receipt}}}
+}
+
+// leave gives up all subscriptions and tells the rooms; no new ones come about afterwards. A second call does nothing.
+func (s *session) leave() {
+	s.mu.Lock()
+	subs := s.subs
+	s.subs, s.left = nil, true
+	reason := endLost
+	if s.why == endDisconnect {
+		reason = "disconnected"
+	}
+	s.mu.Unlock()
+	for _, sub := range subs {
+		s.g.metrics.subscriptions.Dec()
+		sub.room.remove(sub, reason)
+	}
+}

@@ -1,0 +1,131 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/store"
+)
+
+// signIn makes s known as a connection of its user and ends the user's older ones.
+func (g *Gateway) signIn(s *session) {
+	now := g.now().UnixNano()
+	g.mu.Lock()
+	g.since = max(g.since+1, now) // no two are of one age
+	s.since = g.since
+	s.checked.Store(now)
+	older := slices.Clone(g.users[s.user.User])
+	g.users[s.user.User] = append(g.users[s.user.User], s)
+	g.mu.Unlock()
+	for _, old := range older {
+		old.end(refuseReplaced, "")
+	}
+}
+
+// signOut forgets s, signed in or not.
+func (g *Gateway) signOut(s *session) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.sessions, s)
+	if g.addresses[s.address]--; g.addresses[s.address] <= 0 {
+		delete(g.addresses, s.address)
+	}
+	g.metrics.connections.Dec()
+	user := s.user.User
+	rest := slices.DeleteFunc(g.users[user], func(other *session) bool { return other == s })
+	if len(rest) == 0 {
+		delete(g.users, user)
+	} else {
+		g.users[user] = rest
+	}
+	g.open.Done()
+}
+
+// see takes a notice of the board.
+func (g *Gateway) see(n broker.Notice) {
+	if n.Kind != broker.NoticeSession {
+		return
+	}
+	var m broker.SessionMoved
+	if err := json.Unmarshal(n.Body, &m); err != nil || m.User == "" {
+		g.log.Warn("a notice cannot be read", "kind", n.Kind, "from", n.From, "err", err)
+		return
+	}
+	g.mu.Lock()
+	here := slices.Clone(g.users[m.User])
+	g.mu.Unlock()
+	for _, s := range here {
+		switch {
+		case s.id == m.Conn:
+		case m.Session == "":
+			s.end(refuseNotSignedIn, "")
+		case m.Since != 0 && (m.Since < s.since || m.Since == s.since && m.Conn < s.id):
+			// The other one is older; its own gateway hears of this one, too.
+		case m.Since != 0:
+			s.end(refuseReplaced, "")
+		case m.Session != s.user.ID:
+			g.doubt(s) // which of the two is newer only the store knows: the notice may be late
+		}
+	}
+}
+
+// doubt has the session checked soon, by Run. Where too many are doubted already, the sweep finds it later.
+func (g *Gateway) doubt(s *session) {
+	select {
+	case g.doubted <- s:
+	default:
+		s.checked.Store(0)
+	}
+}
+
+const (
+	sweepEvery   = 30 * time.Second
+	recheckAfter = 10 * time.Minute
+	// recheckMost bounds how many sessions one sweep looks up.
+	recheckMost = 500
+)
+
+// sweep ends the connections whose session has run out, and looks up those that have not been looked up for long: a
+// notice of their end may have been lost.
+func (g *Gateway) sweep(ctx context.Context) {
+	now := g.now()
+	var expired, old []*session
+	g.mu.Lock()
+	for _, of := range g.users {
+		for _, s := range of {
+			switch {
+			case !s.user.ExpiresAt.IsZero() && !now.Before(s.user.ExpiresAt):
+				expired = append(expired, s)
+			case now.UnixNano()-s.checked.Load() > int64(recheckAfter) && len(old) < recheckMost:
+				old = append(old, s)
+			}
+		}
+	}
+	g.mu.Unlock()
+	for _, s := range expired {
+		s.end(refuseNotSignedIn, "")
+	}
+	for _, s := range old {
+		g.check(ctx, s)
+	}
+}
+
+// check ends the connection if its session is not the user's any more.
+func (g *Gateway) check(ctx context.Context, s *session) {
+	now := g.now()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, err := g.store.Session(ctx, s.token, now)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		s.end(refuseReplaced, "")
+	case err != nil:
+		g.log.Warn("cannot look a session up", "conn", s.id, "user", s.user.User, "err", err)
+	default:
+		s.checked.Store(now.UnixNano())
+	}
+}
