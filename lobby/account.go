@@ -73,7 +73,7 @@ func (s *Service) user(c *Context) error {
 	if err != nil {
 		return err
 	}
-	rooms := []placeJSON{}
+	rooms := []satJSON{}
 	for _, seat := range seats[:min(len(seats), maxUserRooms)] {
 		room, err := s.config.Store.Room(c.ctx, seat.Room)
 		if errors.Is(err, store.ErrNotFound) || err == nil && room.State == store.Closed {
@@ -82,11 +82,12 @@ func (s *Service) user(c *Context) error {
 		if err != nil {
 			return err
 		}
-		rooms = append(rooms, c.place(room, &seat))
+		at := c.place(room, &seat)
+		rooms = append(rooms, satJSON{at.Room, *at.Seat, at.Stomp})
 	}
 	return c.JSON(http.StatusOK, struct {
-		User  userJSON    `json:"user"`
-		Rooms []placeJSON `json:"rooms"`
+		User  userJSON  `json:"user"`
+		Rooms []satJSON `json:"rooms"`
 	}{userOf(account), rooms})
 }
 

@@ -52,6 +52,13 @@ type placeJSON struct {
 	Stomp stompJSON `json:"stomp"`
 }
 
+// satJSON is a room where the player sits, in one object.
+type satJSON struct {
+	roomJSON
+	Seat  seatJSON  `json:"seat"`
+	Stomp stompJSON `json:"stomp"`
+}
+
 func (c *Context) place(r store.Room, seat *store.Seat) placeJSON {
 	p := placeJSON{Room: roomOf(r), Stomp: stompJSON{c.gateway, "/topic/room." + r.ID, "/queue/room." + r.ID}}
 	if seat != nil {

@@ -1,15 +1,18 @@
 package lobby
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/broker/memory"
 	"github.com/madang-games/madang/store"
 )
 
@@ -219,11 +222,11 @@ func TestRoomShowsTheSeatOfWhoAsks(t *testing.T) {
 	f.do("GET", "/v1/rooms/none", a.Token, "").refused(t, 404, "room_not_found")
 
 	var me struct {
-		User  userJSON    `json:"user"`
-		Rooms []placeJSON `json:"rooms"`
+		User  userJSON  `json:"user"`
+		Rooms []satJSON `json:"rooms"`
 	}
 	f.do("GET", "/v1/user", a.Token, "").into(t, 200, &me)
-	if len(me.Rooms) != 1 || me.Rooms[0].Room.ID != p.Room.ID || me.Rooms[0].Seat == nil || me.Rooms[0].Stomp != p.Stomp {
+	if len(me.Rooms) != 1 || me.Rooms[0].ID != p.Room.ID || me.Rooms[0].Seat.User != a.User.ID || me.Rooms[0].Stomp != p.Stomp {
 		t.Errorf("the player finds its rooms as %+v", me.Rooms)
 	}
 }
@@ -343,6 +346,47 @@ func TestRunGoesOnWhenTheStoreIsAway(t *testing.T) {
 			t.Error("the room was not told again")
 		}
 	})
+}
+
+func TestRoomOfTheEmbeddedBrokerHearsOfItsPlayers(t *testing.T) {
+	t.Parallel()
+	b := memory.New(memory.Config{})
+	defer b.Close()
+	f := newFixture(t, func(_ *App, c *Config) { c.Broker = b })
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	notices := make(chan broker.Notice, 10)
+	if err := b.Watch(ctx, func(n broker.Notice) { notices <- n }); err != nil {
+		t.Fatal(err)
+	}
+	first, second := f.guest(), f.guest()
+	room := f.room(first.Token, "pair").Room.ID
+	f.do("POST", "/v1/rooms/"+room+"/join", second.Token, "").into(t, 200, &placeJSON{})
+	f.do("POST", "/v1/rooms/"+room+"/leave", first.Token, "")
+	for range 3 {
+		if n := <-notices; n.Kind != broker.NoticeRoom || n.From != "l1" {
+			t.Errorf("got notice %+v", n)
+		}
+	}
+	pipe, err := b.Consume(ctx, broker.Consumption{Room: room, Wake: func() {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pipe.Close()
+	got, err := pipe.Take(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var heard []string
+	for _, d := range got {
+		heard = append(heard, fmt.Sprint(d.Kind, " ", d.User, " ", d.Name, d.Reason))
+	}
+	want := []string{
+		"join " + first.User.ID + " " + first.User.Name, "join " + second.User.ID + " " + second.User.Name, "leave " + first.User.ID + " left",
+	}
+	if !slices.Equal(heard, want) {
+		t.Errorf("got %q, want %q", heard, want)
+	}
 }
 
 func TestTwoLobbiesGiveTheLastSeatOnce(t *testing.T) {

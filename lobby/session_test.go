@@ -23,8 +23,8 @@ func TestGuestGetsANameAndASession(t *testing.T) {
 		t.Errorf("got token %q for %v days", in.Token, days)
 	}
 	var me struct {
-		User  userJSON    `json:"user"`
-		Rooms []placeJSON `json:"rooms"`
+		User  userJSON  `json:"user"`
+		Rooms []satJSON `json:"rooms"`
 	}
 	f.do("GET", "/v1/user", in.Token, "").into(t, 200, &me)
 	if me.User != in.User || me.Rooms == nil || len(me.Rooms) != 0 {
