@@ -99,6 +99,6 @@ func (r *rules) Load(room string, memory []byte) (*Instance, error) {
 	if err := in.restoreFrom(memory); err != nil {
 		return nil, fmt.Errorf("load room of %s: %w", r.name, err)
 	}
-	in.base, in.current = memory, true
+	in.base, in.stateData = memory, nil // so that Memory says what was understood, not what was read
 	return in, nil
 }

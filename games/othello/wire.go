@@ -1,0 +1,49 @@
+package othello
+
+// This file is the bodies of the messages, as docs/protocol.md has them.
+
+type putBody struct {
+	At string `json:"at"`
+}
+
+type started struct {
+	Black string `json:"black"`
+	White string `json:"white"`
+}
+
+type placed struct {
+	At      string   `json:"at"`
+	Color   Color    `json:"color"`
+	Flipped []string `json:"flipped"`
+	Board   string   `json:"board"`
+	Next    *Color   `json:"next"`
+	Moves   []string `json:"moves"`
+}
+
+type passed struct {
+	Color Color    `json:"color"` // who has passed
+	Next  *Color   `json:"next"`
+	Moves []string `json:"moves"`
+}
+
+type snapshot struct {
+	Board string   `json:"board"`
+	Next  *Color   `json:"next"`
+	Moves []string `json:"moves"`
+	Black *string  `json:"black"`
+	White *string  `json:"white"`
+	Over  *Over    `json:"over"`
+}
+
+// turn is the body of the turn timer: whose time it is.
+type turn struct {
+	Color Color `json:"color"`
+}
+
+// orNull is nil for the empty word.
+func orNull[T ~string](s T) *T {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

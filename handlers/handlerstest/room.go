@@ -1,0 +1,202 @@
+// Package handlerstest plays a game's messages without any broker, for tests of games.
+//
+//	room := handlerstest.New(t, othello.Game())
+//	room.Join("ann", "bob")
+//	room.Send("ann", "put", `{"at":"d3"}`)
+//	room.Expect("bob", "$joined", "started", "placed")
+//
+// A Room belongs to one goroutine. Its time is its own and moves only with Advance and Tick, so tests are exact and
+// never wait. What a game must not do (a function that fails where nobody is told, a room that does not survive its
+// worker) fails the test by itself.
+package handlerstest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/madang-games/madang/handlers"
+)
+
+// Start is the time at which every Room begins.
+var Start = time.Date(2026, time.January, 1, 12, 0, 0, 0, time.UTC)
+
+// Room is one room of a game under test.
+type Room struct {
+	t        testing.TB
+	def      handlers.Definition
+	in       *handlers.Instance
+	capacity int
+	now      time.Time
+	events   int
+	seq      map[string]uint64 // by user: the last one sent
+	conns    map[string]int    // by user: how many connections it has had
+	last     map[string]handlers.Event
+
+	sent     []handlers.Output
+	expected map[string]int // by user: how much of sent Expect has looked at
+	awards   []handlers.Award
+	begun    bool
+	empty    bool
+}
+
+// New opens a room. options, at most one, is what its creator asks for: JSON as a string, or any value. The test fails
+// when they are refused; see Refused for that.
+func New(t testing.TB, def handlers.Definition, options ...any) *Room {
+	t.Helper()
+	opening, err := open(t, def, options)
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	r := &Room{
+		t: t, def: def, capacity: opening.Capacity, now: Start,
+		seq: map[string]uint64{}, conns: map[string]int{}, last: map[string]handlers.Event{}, expected: map[string]int{},
+	}
+	r.load(opening.Memory)
+	return r
+}
+
+// Refused opens a room and returns why that is refused; nil: it is not.
+func Refused(t testing.TB, def handlers.Definition, options ...any) error {
+	t.Helper()
+	_, err := open(t, def, options)
+	return err
+}
+
+func open(t testing.TB, def handlers.Definition, options []any) (handlers.Opening, error) {
+	t.Helper()
+	var data []byte
+	switch len(options) {
+	case 0:
+	case 1:
+		data = encode(t, options[0])
+	default:
+		t.Fatalf("got %d options, want one value or none", len(options))
+	}
+	return def.Open("room-1", data, Start)
+}
+
+// encode makes a body: strings and bytes stay as they are, nil is empty, all else is JSON.
+func encode(t testing.TB, v any) []byte {
+	t.Helper()
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case string:
+		return []byte(v)
+	case []byte:
+		return v
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatalf("encode %T: %v", v, err)
+	}
+	return data
+}
+
+func (r *Room) load(memory []byte) {
+	r.t.Helper()
+	in, err := r.def.Load("room-1", memory)
+	if err != nil {
+		r.t.Fatalf("load: %v", err)
+	}
+	r.in = in
+}
+
+// Play plays any event, for what the other methods do not say. Time, ID and what else is zero is filled in.
+func (r *Room) Play(ev handlers.Event) handlers.Result {
+	r.t.Helper()
+	if r.in.Ended() {
+		r.t.Fatalf("the room has ended; event %d (%s by %q) comes after it", r.events+1, ev.Type, ev.User)
+	}
+	r.events++
+	if ev.ID == "" {
+		ev.ID = fmt.Sprintf("event-%d", r.events)
+	}
+	if ev.Time.IsZero() {
+		ev.Time = r.now
+	}
+	res := r.in.Play(ev)
+	r.sent = append(r.sent, res.Outputs...)
+	r.awards = append(r.awards, res.Awards...)
+	r.begun = r.begun || res.Begun
+	r.empty = res.Empty
+	return res
+}
+
+// quiet plays an event in which nobody is told of a failure, so that the test is.
+func (r *Room) quiet(ev handlers.Event) {
+	r.t.Helper()
+	if res := r.Play(ev); res.Failure != nil {
+		r.t.Errorf("a function of the game failed: %v", res.Failure)
+	}
+}
+
+// outcome is what a Result tells the one who caused it.
+func outcome(res handlers.Result) error {
+	if res.Failure != nil {
+		return res.Failure
+	}
+	if res.Refused == "" {
+		return nil
+	}
+	for _, out := range res.Outputs {
+		var body struct{ Message string }
+		if out.Code == res.Refused && json.Unmarshal(out.Body, &body) == nil {
+			return handlers.Reject(res.Refused, body.Message)
+		}
+	}
+	return handlers.Reject(res.Refused, "")
+}
+
+// Code is the code of the refusal in err; "" when err is nil or none.
+func Code(err error) string {
+	if refusal, ok := errors.AsType[*handlers.Rejection](err); ok {
+		return refusal.Code
+	}
+	return ""
+}
+
+// Restart ends the room's worker and begins another, which has nothing but the room's memory. The test fails when
+// the room is another afterwards.
+func (r *Room) Restart() {
+	r.t.Helper()
+	memory := r.memory()
+	r.load(slices.Clone(memory))
+	if again := r.memory(); string(again) != string(memory) {
+		r.t.Errorf("memory after a restart\n got %s\nwant %s", again, memory)
+	}
+}
+
+func (r *Room) memory() []byte {
+	r.t.Helper()
+	memory, err := r.in.Memory()
+	if err != nil {
+		r.t.Fatalf("memory: %v", err)
+	}
+	return memory
+}
+
+// Capacity is how many seats the room was opened with.
+func (r *Room) Capacity() int { return r.capacity }
+
+// Begun reports whether the game has begun.
+func (r *Room) Begun() bool { return r.begun }
+
+// Ended reports whether the room is over.
+func (r *Room) Ended() bool { return r.in.Ended() }
+
+// Empty reports whether the last member left with the latest event.
+func (r *Room) Empty() bool { return r.empty }
+
+// Online is how many members have a connection.
+func (r *Room) Online() int { return r.in.Online() }
+
+// Members is how many players the room has.
+func (r *Room) Members() int { return r.in.Members() }
+
+// Awards are all that the room has given, in order.
+func (r *Room) Awards() []handlers.Award { return slices.Clone(r.awards) }
