@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/handlers"
 	"github.com/madang-games/madang/store"
@@ -54,8 +56,8 @@ type Config struct {
 	// 50 and 500. A negative LoginRate is no limit.
 	LoginRate  float64
 	LoginBurst int
-	// Meter counts requests and seats. Default: nobody does.
-	Meter Meter
+	// Metrics is where the lobby's counters are registered. Default: nowhere.
+	Metrics prometheus.Registerer
 	// Log defaults to slog.Default().
 	Log *slog.Logger
 	// Now defaults to time.Now.
@@ -87,9 +89,6 @@ func (c Config) withDefaults() (Config, error) {
 		if o != "*" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != o) {
 			return c, fmt.Errorf("lobby: origin %q is not of the form https://host", o)
 		}
-	}
-	if c.Meter == nil {
-		c.Meter = meterless{}
 	}
 	if c.Process == "" {
 		c.Process = "lobby"

@@ -3,9 +3,11 @@ package lobby
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/madang-games/madang/store"
 )
@@ -156,34 +158,45 @@ func TestPagesOfOtherOrigins(t *testing.T) {
 	}
 }
 
-// tally is a Meter that remembers.
-type tally struct {
-	requests []string
-	untold   int
-}
-
-func (c *tally) Request(method, route string, status int, _ time.Duration) {
-	c.requests = append(c.requests, fmt.Sprint(method, " ", route, " ", status))
-}
-func (c *tally) Untold()                { c.untold++ }
-func (c *tally) Retold(store.SeatState) {}
-
 func TestRequestsAreCountedByRoute(t *testing.T) {
 	t.Parallel()
-	meter := &tally{}
+	registry := prometheus.NewRegistry()
 	f := newFixture(t, func(app *App, c *Config) {
-		c.Meter = meter
+		c.Metrics = registry
 		app.GET("/boom", func(*Context) error { panic("boom") })
 	})
+	if _, err := New().Serve(f.lobby.config); err != nil {
+		t.Errorf("a second lobby on the same registry: %v", err)
+	}
 	in := f.guest()
 	f.do("GET", "/v1/rooms/none", in.Token, "")
 	f.do("GET", "/v1/boom", in.Token, "")
 	f.do("GET", "/v1/none", in.Token, "")
-	f.do("PATCH", "/v1/login", in.Token, "")
+	f.do("BREW", "/v1/login", in.Token, "")
 	f.do("GET", "/openapi.yaml", "", "")
-	want := "[POST /v1/login 200 GET /v1/rooms/:id 404 GET /v1/boom 500 GET  404 PATCH  405 GET /openapi.yaml 200]"
-	if got := fmt.Sprint(meter.requests); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, family := range families {
+		if family.GetName() != "madang_lobby_requests_total" {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			line := fmt.Sprint(m.GetCounter().GetValue())
+			for _, l := range m.GetLabel() { // ordered by name: method, route, status
+				line += " " + l.GetValue()
+			}
+			got = append(got, line)
+		}
+	}
+	want := []string{
+		"1 GET  404", "1 GET /openapi.yaml 200", "1 GET /v1/boom 500", "1 GET /v1/rooms/:id 404", "1 POST /v1/login 200", "1 other  405",
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
 

@@ -1,25 +1,75 @@
 package lobby
 
 import (
+	"errors"
+	"net/http"
+	"strconv"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/madang-games/madang/store"
 )
 
-// Meter counts what lobbies do. Its methods are called from any goroutine and must return at once.
-type Meter interface {
-	// Request is called after each answer. Route is the pattern that the request met, such as /v1/rooms/:id, and
-	// "" for none; method is the client's own word.
-	Request(method, route string, status int, took time.Duration)
-	// Untold is called when a room was not told of a seat within the request; it is told again later.
-	Untold()
-	// Retold is called when a room is told again of a seat that it has not answered for.
-	Retold(seat store.SeatState)
+// meter is what a lobby counts.
+type meter struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	untold   prometheus.Counter
+	retold   *prometheus.CounterVec
 }
 
-// meterless counts nothing.
-type meterless struct{}
+// newMeter registers the counters with r, if there is one. Two lobbies of one process share them.
+func newMeter(r prometheus.Registerer) (meter, error) {
+	m := meter{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "madang_lobby_requests_total",
+			Help: "Requests answered, by method, route and status. Route is empty where there is none.",
+		}, []string{"method", "route", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "madang_lobby_request_seconds",
+			Help:    "Time from a request to its answer, by method and route.",
+			Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 15},
+		}, []string{"method", "route"}),
+		untold: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "madang_lobby_untold_total",
+			Help: "Seats whose room was not told within the request; it is told again later.",
+		}),
+		retold: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "madang_lobby_retold_total",
+			Help: "Times a room was told again of a seat it had not answered for, by the seat's state.",
+		}, []string{"seat"}),
+	}
+	if r == nil {
+		return m, nil
+	}
+	err := errors.Join(register(r, &m.requests), register(r, &m.seconds), register(r, &m.untold), register(r, &m.retold))
+	return m, err
+}
 
-func (meterless) Request(string, string, int, time.Duration) {}
-func (meterless) Untold()                                    {}
-func (meterless) Retold(store.SeatState)                     {}
+// register registers *c, or sets it to the equal one that is registered already.
+func register[C prometheus.Collector](r prometheus.Registerer, c *C) error {
+	err := r.Register(*c)
+	var there prometheus.AlreadyRegisteredError
+	if errors.As(err, &there) {
+		if same, ok := there.ExistingCollector.(C); ok {
+			*c = same
+			return nil
+		}
+	}
+	return err
+}
+
+func (m *meter) request(method, route string, status int, took time.Duration) {
+	switch method { // a client's own words are no labels
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodHead:
+	default:
+		method = "other"
+	}
+	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
+	m.seconds.WithLabelValues(method, route).Observe(took.Seconds())
+}
+
+func (m *meter) late() { m.untold.Inc() }
+
+func (m *meter) resent(state store.SeatState) { m.retold.WithLabelValues(string(state)).Inc() }

@@ -322,7 +322,7 @@ func (s *Service) tell(ctx context.Context, room store.Room, seat store.Seat, fr
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
 	if err := s.deliver(ctx, room, s.message(seat), fresh); err != nil {
-		s.config.Meter.Untold()
+		s.meter.late()
 		s.config.Log.Warn("a room was not told of a seat, it will be again", "room", room.ID, "user", seat.User,
 			"seat", seat.State, "error", err)
 	}

@@ -116,7 +116,7 @@ func (w *sweeper) again(ctx context.Context, seat store.Seat) {
 		ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 		defer cancel()
 		err = s.deliver(ctx, room, s.message(seat), false)
-		s.config.Meter.Retold(seat.State)
+		s.meter.resent(seat.State)
 	}
 	if err != nil {
 		s.config.Log.Debug("a room could not be told again of a seat", "room", seat.Room, "user", seat.User, "error", err)

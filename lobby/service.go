@@ -29,6 +29,7 @@ type Service struct {
 	games  catalog
 	router *echo.Echo
 	logins *limiter
+	meter  meter
 	gates  map[string]chan struct{} // by game: see takeOrCreate
 }
 
@@ -42,6 +43,9 @@ func (a *App) Serve(c Config) (*Service, error) {
 	s := &Service{config: c, gates: map[string]chan struct{}{}}
 	if s.games, err = newCatalog(c.Games); err != nil {
 		return nil, err
+	}
+	if s.meter, err = newMeter(c.Metrics); err != nil {
+		return nil, fmt.Errorf("lobby: register metrics: %w", err)
 	}
 	for name := range s.games.newest {
 		s.gates[name] = make(chan struct{}, 1)
@@ -97,7 +101,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			e.send(internal.answer(e.id))
 		}
 		took := s.config.Now().Sub(began)
-		s.config.Meter.Request(r.Method, e.route, e.status, took)
+		s.meter.request(r.Method, e.route, e.status, took)
 		s.config.Log.Debug("request", "request", e.id, "method", r.Method, "path", r.URL.Path, "status", e.status, "took", took)
 	}()
 	if s.cors(e, r) {
