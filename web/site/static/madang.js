@@ -139,7 +139,9 @@ export class Client extends EventTarget {
   async me() {
     const answer = await this.request("GET", "/v1/user");
     this.#save({ user: answer.user });
-    return { user: answer.user, rooms: answer.rooms ?? [] };
+    /** @type {(RoomInfo | {room: RoomInfo})[]} */
+    const rooms = answer.rooms ?? [];
+    return { user: answer.user, rooms: rooms.map((r) => ("room" in r ? r.room : r)) };
   }
 
   /** @returns {Promise<Game[]>} what this server plays */

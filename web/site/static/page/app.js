@@ -1,0 +1,143 @@
+import { Client, Problem } from "../madang.js";
+import { Chat } from "./chat.js";
+import { chatView } from "./chat-view.js";
+import { lobbyView } from "./lobby-view.js";
+import { OthelloGame } from "./othello-game.js";
+import { othelloView } from "./othello-view.js";
+import { showState } from "./pill.js";
+import { sentence } from "./texts.js";
+import { byId, fill, h, toast } from "./ui.js";
+
+/**
+ * The page as its views see it. Games live here, not in their views, so that one can look around in the yard while the
+ * other player thinks.
+ */
+export class App {
+  client = new Client();
+  /** @type {Map<string, OthelloGame | Chat>} by room */
+  tables = new Map();
+  /** Rooms that we have asked a bot into. @type {Set<string>} */
+  withBot = new Set();
+  #shown = 0;
+  /** @type {() => void} */
+  #leaveView = () => {};
+
+  async start() {
+    this.client.on("state", () => showState(this));
+    addEventListener("hashchange", () => this.show());
+    showState(this);
+    if (this.client.signedIn) {
+      try {
+        await this.enter();
+      } catch (err) {
+        toast(sentence(err));
+      }
+    }
+    await this.show();
+  }
+
+  /**
+   * Signs in if need be and connects.
+   *
+   * @param {string} [name] of a new guest
+   */
+  async enter(name) {
+    await this.client.signIn({ name });
+    this.client.connect();
+  }
+
+  /** Takes the connection back from another tab, or comes in again. */
+  async comeBack() {
+    try {
+      await this.enter();
+      await this.show();
+    } catch (err) {
+      toast(sentence(err));
+    }
+  }
+
+  /** @param {string} path */
+  go(path) {
+    if (location.hash === `#${path}`) this.show();
+    else location.hash = path;
+  }
+
+  /**
+   * Opens what a button asks for, and says why if that does not work.
+   *
+   * @param {() => Promise<import("../madang.js").Room>} open
+   */
+  async play(open) {
+    try {
+      const room = await open();
+      this.#seat(room);
+      this.go(`/room/${room.id}`);
+    } catch (err) {
+      toast(sentence(err));
+      if (err instanceof Problem && err.status === 401) showState(this);
+    }
+  }
+
+  /** A new game of Othello, with a bot on the other side if there is one. */
+  async createWithBot() {
+    const room = await this.client.create("othello");
+    this.#seat(room);
+    try {
+      await this.client.request("POST", `/v1/rooms/${encodeURIComponent(room.id)}/bot`);
+      this.withBot.add(room.id);
+    } catch (err) {
+      const none = err instanceof Problem && (err.status === 404 || err.status === 501);
+      toast(none ? "No bot is at home here. Send a friend the link, or wait for a guest." : sentence(err));
+    }
+    return room;
+  }
+
+  /** Shows what the address names. */
+  async show() {
+    const turn = ++this.#shown;
+    this.#leaveView();
+    this.#leaveView = () => {};
+    const main = byId("main");
+    const id = /^#\/room\/(.+)$/.exec(location.hash)?.[1];
+    if (!id || !this.client.signedIn) {
+      this.#leaveView = lobbyView(this, main, id);
+      return;
+    }
+    let table = this.tables.get(id);
+    if (!table) {
+      fill(main, h("p", { class: "hush" }, "Opening the gate…"));
+      try {
+        const room = await this.client.join(decodeURIComponent(id));
+        table = this.#seat(room);
+      } catch (err) {
+        if (turn !== this.#shown) return;
+        toast(sentence(err));
+        this.go("/");
+        return;
+      }
+      if (turn !== this.#shown) return;
+    }
+    this.#leaveView = table instanceof OthelloGame ? othelloView(this, main, table) : chatView(this, main, table);
+    main.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }
+
+  /** @param {import("../madang.js").Room} room */
+  #seat(room) {
+    const me = this.client.user;
+    if (!me) throw new Error("not signed in");
+    let table = this.tables.get(room.id);
+    if (!table) {
+      table = room.info.game === "othello" ? new OthelloGame(room, me) : new Chat(room, me);
+      this.tables.set(room.id, table);
+    }
+    return table;
+  }
+
+  /** Forgets a table that nobody looks at any more, if it is over. @param {OthelloGame | Chat} table */
+  clear(table) {
+    if (table.room.ended) this.tables.delete(table.room.id);
+  }
+}
+
+new App().start();
