@@ -9,45 +9,40 @@ import (
 )
 
 // Run connects the gateway to the broker, which it waits for, and keeps it so until ctx ends. Then no client is taken
-// in any more, those that are there are told to come back (ERROR draining), spread over half of Config.Drain, and rooms
-// are told that they are gone; what is not done when Config.Drain is over is cut. On return all goroutines of the
-// gateway have ended. Run is called once.
+// in any more, those that are there are told to come back (ERROR draining), spread over half of Config.Drain at most,
+// and rooms are told that they are gone; what is not done when Config.Drain is over is cut. On return all goroutines of
+// the gateway have ended. Run is called once. The error is that of closing the feed.
 func (g *Gateway) Run(ctx context.Context) error {
-	// The feed and the board serve until the last client has gone.
-	life, cut := context.WithCancel(g.life)
-	defer cut()
-	starting, stop := context.WithCancel(life)
-	defer context.AfterFunc(ctx, stop)()
-	err := g.start(starting, life)
-	if err == nil {
+	if g.start(ctx) == nil {
 		g.ready.Store(true)
 		g.log.Info("gateway serves", "process", g.process)
 		g.mind(ctx)
 	}
-	stop()
 	g.sendAway()
-	if g.feed != nil {
-		if e := g.feed.Close(); e != nil && err == nil {
-			err = fmt.Errorf("close the feed: %w", e)
-		}
+	if g.feed == nil {
+		return nil
 	}
-	if ctx.Err() != nil && g.feed == nil {
-		return nil // it ended before the broker was there
+	if err := g.feed.Close(); err != nil {
+		return fmt.Errorf("close the feed: %w", err)
 	}
-	return err
+	return nil
 }
 
-// start opens the feed and watches the board, trying until ctx ends. Both live as long as life.
-func (g *Gateway) start(ctx, life context.Context) error {
+// start opens the feed, which stays open while clients are sent away, and watches the board, trying until ctx ends.
+func (g *Gateway) start(ctx context.Context) error {
 	receiver := broker.Receiver{Deliver: g.hub.deliver, Broken: g.hub.broken}
-	if err := g.insist(ctx, "feed", func() (err error) {
-		g.feed, err = g.broker.Feed(life, receiver)
+	err := g.insist(ctx, "feed", func() error {
+		feed, err := g.broker.Feed(ctx, receiver)
+		if err == nil {
+			g.feed = feed
+		}
 		return err
-	}); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	close(g.fed)
-	return g.insist(ctx, "board", func() error { return g.broker.Watch(life, g.see) })
+	return g.insist(ctx, "board", func() error { return g.broker.Watch(ctx, g.see) })
 }
 
 func (g *Gateway) insist(ctx context.Context, what string, do func() error) error {
@@ -60,7 +55,7 @@ func (g *Gateway) insist(ctx context.Context, what string, do func() error) erro
 			g.log.Warn("cannot reach the broker; trying again", "what", what, "err", err)
 		}
 		if sleep(ctx, wait) != nil {
-			return fmt.Errorf("open the %s: %w", what, err)
+			return err
 		}
 	}
 }
@@ -81,6 +76,9 @@ func (g *Gateway) mind(ctx context.Context) {
 	}
 }
 
+// awayPace is the time between two clients that are sent away, if there is time: all come back elsewhere at once.
+const awayPace = 2 * time.Millisecond
+
 // sendAway ends all sessions and keepers.
 func (g *Gateway) sendAway() {
 	g.mu.Lock()
@@ -100,11 +98,9 @@ func (g *Gateway) sendAway() {
 		close(done)
 	}()
 	begun := time.Now()
+	pace := min(awayPace, g.drain/time.Duration(2*max(len(all), 1)))
 	for i, s := range all {
-		turn := begun.Add(g.drain / 2 * time.Duration(i) / time.Duration(len(all)))
-		if wait := time.Until(turn); wait > 0 {
-			time.Sleep(wait)
-		}
+		time.Sleep(time.Until(begun.Add(pace * time.Duration(i))))
 		s.end(refuseDraining, "")
 	}
 	select {

@@ -1,0 +1,482 @@
+package web_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/broker/memory"
+	"github.com/madang-games/madang/store"
+	"github.com/madang-games/madang/web"
+	"github.com/madang-games/madang/web/stomp"
+)
+
+// desk is a store of three tables.
+type desk struct {
+	mu       sync.Mutex
+	sessions map[store.TokenHash]store.Session
+	seats    map[string]bool // "room user"
+	rooms    map[string]store.Room
+}
+
+func (d *desk) Session(_ context.Context, token store.TokenHash, _ time.Time) (store.Session, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s, ok := d.sessions[token]; ok {
+		return s, nil
+	}
+	return store.Session{}, store.ErrNotFound
+}
+
+func (d *desk) Seat(_ context.Context, room, user string) (store.Seat, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.seats[room+" "+user] {
+		return store.Seat{Room: room, User: user}, nil
+	}
+	return store.Seat{}, store.ErrNotFound
+}
+
+func (d *desk) Room(_ context.Context, id string) (store.Room, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r, ok := d.rooms[id]; ok {
+		return r, nil
+	}
+	return store.Room{}, store.ErrNotFound
+}
+
+// signIn gives user a session whose token is "t-" and the session's id.
+func (d *desk) signIn(user, session string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for token, s := range d.sessions {
+		if s.User == user {
+			delete(d.sessions, token)
+		}
+	}
+	d.sessions[sha256.Sum256([]byte("t-"+session))] = store.Session{ID: session, User: user, Name: "Name of " + user}
+}
+
+func (d *desk) set(change func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change()
+}
+
+// pipes is the memory broker, with accidents.
+type pipes struct {
+	*memory.Broker
+	send     atomic.Pointer[func(*broker.Message) error] // called first; its error is Send's
+	receiver broker.Receiver
+}
+
+func (p *pipes) Send(ctx context.Context, m *broker.Message) error {
+	if before := p.send.Load(); before != nil {
+		if err := (*before)(m); err != nil {
+			return err
+		}
+	}
+	return p.Broker.Send(ctx, m)
+}
+
+func (p *pipes) onSend(before func(*broker.Message) error) { p.send.Store(&before) }
+
+func (p *pipes) Feed(ctx context.Context, r broker.Receiver) (broker.Feed, error) {
+	p.receiver = r
+	return p.Broker.Feed(ctx, r)
+}
+
+// bench is a gateway with everything around it, in a bubble of its own: time passes only when nothing else can
+// happen, and the test does not end while one goroutine is left.
+type bench struct {
+	*testing.T
+	desk    *desk
+	pipes   *pipes
+	gateway *web.Gateway
+	dial    func() (net.Conn, error)
+	stop    func() // ends Run and waits for it
+}
+
+func play(t *testing.T, c web.Config, test func(b *bench)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{T: t, desk: &desk{
+			sessions: map[store.TokenHash]store.Session{}, seats: map[string]bool{}, rooms: map[string]store.Room{},
+		}}
+		for _, user := range []string{"ann", "bob", "cho"} {
+			b.desk.signIn(user, "s-"+user)
+			b.desk.seats["r1 "+user] = user != "cho"
+		}
+		b.desk.rooms["r1"] = store.Room{ID: "r1", Game: "relay", Version: "1", State: store.Open}
+		b.desk.rooms["over"] = store.Room{ID: "over", State: store.Closed}
+		b.pipes = &pipes{Broker: memory.New(memory.Config{Log: slog.New(slog.DiscardHandler)})}
+		defer b.pipes.Close()
+		b.serve(c)
+		defer b.stop()
+		test(b)
+	})
+}
+
+// serve starts the gateway; a second call starts another one on the same desk and a peer of the pipes.
+func (b *bench) serve(c web.Config) {
+	c.Store, c.Broker = b.desk, b.pipes
+	c.Log = slog.New(slog.DiscardHandler)
+	g, err := web.New(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- g.Run(ctx) }()
+	listener := &wire{conns: make(chan net.Conn), closed: make(chan struct{})}
+	server := &http.Server{Handler: g}
+	go server.Serve(listener)
+	synctest.Wait()
+	b.gateway, b.dial = g, listener.dial
+	b.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ran; err != nil {
+			b.Errorf("Run = %v, want nil", err)
+		}
+		server.Close()
+	})
+}
+
+// wire is a listener without a network.
+type wire struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (w *wire) dial() (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case w.conns <- there:
+		return here, nil
+	case <-w.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (w *wire) Accept() (net.Conn, error) {
+	select {
+	case c := <-w.conns:
+		return c, nil
+	case <-w.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (w *wire) Close() error   { w.once.Do(func() { close(w.closed) }); return nil }
+func (w *wire) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+// room plays the worker of one room.
+type room struct {
+	b     *bench
+	pipe  broker.Pipe
+	heard chan *broker.Message // all that came by the queue
+	mu    sync.Mutex
+	term  uint64
+	at    broker.Position
+	// answer, if set, says what an attach gets; else it is a $snapshot "all of it".
+	answer func(m *broker.Message) []*broker.Output
+}
+
+// open opens room r1 and plays it until the test ends.
+func (b *bench) open() *room {
+	ctx := context.Background()
+	if err := b.pipes.Open(ctx, broker.Spec{Room: "r1", Bound: 100}); err != nil {
+		b.Fatal(err)
+	}
+	r := &room{b: b, heard: make(chan *broker.Message, 1000), term: 1, at: broker.Position{Epoch: 1}}
+	wake := make(chan struct{}, 1)
+	pipe, err := b.pipes.Consume(ctx, broker.Consumption{Room: "r1", Wake: func() {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.pipe = pipe
+	go func() {
+		for {
+			taken, err := pipe.Take(nil)
+			if err != nil {
+				close(r.heard)
+				return
+			}
+			for _, d := range taken {
+				r.heard <- d.Message
+				if d.Kind == broker.Attach {
+					r.attach(d.Message)
+				}
+				pipe.Ack(d.Tag)
+			}
+			if len(taken) == 0 {
+				if _, ok := <-wake; !ok {
+					return
+				}
+			}
+		}
+	}()
+	return r
+}
+
+func (r *room) attach(m *broker.Message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	outs := []*broker.Output{{Part: broker.Snapshot, At: r.at, Type: "$snapshot", Handled: 7, Body: []byte("all of it")}}
+	if r.answer != nil {
+		outs = r.answer(m)
+	}
+	for _, o := range outs {
+		o.Attempt, o.To = m.Attempt, []string{m.User}
+	}
+	r.publish(outs...)
+}
+
+func (r *room) publish(outs ...*broker.Output) {
+	for _, o := range outs {
+		o.Room = "r1"
+		if o.Term == 0 {
+			o.Term = r.term
+		}
+	}
+	if err := r.pipe.Publish(context.Background(), outs); err != nil {
+		r.b.Errorf("publish: %v", err)
+	}
+}
+
+// say publishes the next outputs of the line, which have the given bodies.
+func (r *room) say(bodies ...string) {
+	for _, body := range bodies {
+		r.line(&broker.Output{Type: "said", Body: []byte(body)})
+	}
+}
+
+func (r *room) line(o *broker.Output) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.at.N++
+	o.At = r.at
+	r.publish(o)
+}
+
+// skip loses the next output of the line.
+func (r *room) skip() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.at.N++
+}
+
+// next returns the next message of the kind, passing over others.
+func (r *room) next(kind broker.Kind) *broker.Message {
+	r.b.Helper()
+	select {
+	case m := <-r.heard:
+		if m == nil || m.Kind != kind {
+			r.b.Fatalf("room heard %+v, want kind %q", m, kind)
+		}
+		return m
+	case <-time.After(time.Hour):
+		r.b.Fatalf("room heard nothing, want kind %q", kind)
+		return nil
+	}
+}
+
+func (r *room) quiet() {
+	r.b.Helper()
+	synctest.Wait()
+	select {
+	case m := <-r.heard:
+		r.b.Fatalf("room heard %+v, want nothing", m)
+	default:
+	}
+}
+
+// client speaks STOMP by hand.
+type client struct {
+	b      *bench
+	conn   *websocket.Conn
+	frames chan *stomp.Frame
+	kinds  chan websocket.MessageType
+	beats  atomic.Int64 // WebSocket messages without a frame
+	closed error        // after frames has been closed
+}
+
+func (b *bench) connect(options *websocket.DialOptions) (*client, error) {
+	if options == nil {
+		options = &websocket.DialOptions{}
+	}
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return b.dial() }}
+	defer transport.CloseIdleConnections()
+	options.HTTPClient = &http.Client{Transport: transport}
+	conn, _, err := websocket.Dial(context.Background(), "ws://play.example/stomp", options)
+	if err != nil {
+		return nil, err
+	}
+	conn.SetReadLimit(-1)
+	c := &client{b: b, conn: conn, frames: make(chan *stomp.Frame, 100_000), kinds: make(chan websocket.MessageType, 100_000)}
+	b.Cleanup(func() { conn.CloseNow() })
+	return c, nil
+}
+
+// open connects and reads all that comes.
+func (b *bench) socket() *client {
+	b.Helper()
+	c, err := b.connect(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c.read()
+	return c
+}
+
+func (c *client) read() {
+	go func() {
+		defer close(c.frames)
+		decoder := stomp.NewDecoder(stomp.Limits{BodyBytes: 1 << 20})
+		for {
+			kind, p, err := c.conn.Read(context.Background())
+			if err != nil {
+				c.closed = err
+				return
+			}
+			some := false
+			err = decoder.Push(p, func(f *stomp.Frame) error {
+				c.frames <- f.Clone()
+				c.kinds <- kind
+				some = true
+				return nil
+			})
+			if err != nil {
+				c.b.Errorf("the gateway sent what is no STOMP: %v", err)
+				return
+			}
+			if !some {
+				c.beats.Add(1)
+			}
+		}
+	}()
+}
+
+// signIn connects user, and reads CONNECTED.
+func (b *bench) signIn(user string) *client {
+	b.Helper()
+	c := b.socket()
+	c.send("CONNECT\naccept-version:1.2\npasscode:t-s-" + user + "\n\n\x00")
+	c.expect("CONNECTED")
+	return c
+}
+
+// subscribed is signIn and a live subscription "s1" to room r1.
+func (b *bench) subscribed(r *room, user string) *client {
+	b.Helper()
+	c := b.signIn(user)
+	c.send("SUBSCRIBE\nid:s1\ndestination:/topic/room.r1\n\n\x00")
+	r.next(broker.Attach)
+	c.message("$snapshot", "all of it")
+	return c
+}
+
+func (c *client) send(frames string) { c.write(websocket.MessageText, frames) }
+
+func (c *client) write(kind websocket.MessageType, frames string) {
+	c.b.Helper()
+	if err := c.conn.Write(context.Background(), kind, []byte(frames)); err != nil {
+		c.b.Fatalf("write: %v", err)
+	}
+}
+
+// expect returns the next frame, which must be of the command and have the headers: name, value, name, value...
+func (c *client) expect(command string, headers ...string) *stomp.Frame {
+	c.b.Helper()
+	select {
+	case f := <-c.frames:
+		if f == nil {
+			c.b.Fatalf("connection is closed (%v), want %s", c.closed, command)
+		}
+		if f.Command != command {
+			c.b.Fatalf("got %s %v %q, want %s", f.Command, f.Fields, f.Body, command)
+		}
+		for i := 0; i < len(headers); i += 2 {
+			if got, _ := f.Get(headers[i]); got != headers[i+1] {
+				c.b.Fatalf("got %s with %s %q, want %q; all: %v", command, headers[i], got, headers[i+1], f.Fields)
+			}
+		}
+		return f
+	case <-time.After(time.Hour):
+		c.b.Fatalf("nothing came, want %s", command)
+		return nil
+	}
+}
+
+func (c *client) message(kind, body string, headers ...string) *stomp.Frame {
+	c.b.Helper()
+	f := c.expect("MESSAGE", append([]string{"type", kind}, headers...)...)
+	if string(f.Body) != body {
+		c.b.Fatalf("got body %q, want %q", f.Body, body)
+	}
+	return f
+}
+
+// silent checks that nothing has come.
+func (c *client) silent() {
+	c.b.Helper()
+	synctest.Wait()
+	select {
+	case f, ok := <-c.frames:
+		if ok {
+			c.b.Fatalf("got %s %v %q, want nothing", f.Command, f.Fields, f.Body)
+		}
+		c.b.Fatalf("connection is closed (%v), want it quiet", c.closed)
+	default:
+	}
+}
+
+// ends checks that nothing more comes but the close, with this status and reason.
+func (c *client) ends(status websocket.StatusCode, reason string) {
+	c.b.Helper()
+	select {
+	case f, ok := <-c.frames:
+		if ok {
+			c.b.Fatalf("got %s %v %q, want the close", f.Command, f.Fields, f.Body)
+		}
+	case <-time.After(time.Hour):
+		c.b.Fatal("connection is still open")
+	}
+	var e websocket.CloseError
+	if !errors.As(c.closed, &e) || e.Code != status || e.Reason != reason {
+		c.b.Fatalf("closed with %v, want %d %s", c.closed, status, reason)
+	}
+}
+
+// refused checks for an ERROR and the close that follows.
+func (c *client) refused(code string, status websocket.StatusCode, headers ...string) {
+	c.b.Helper()
+	f := c.expect("ERROR", append([]string{"code", code}, headers...)...)
+	if text, _ := f.Get("message"); text == "" || strings.ContainsAny(text, ":\\") {
+		c.b.Errorf("ERROR has message %q, want one without colon", text)
+	}
+	c.ends(status, code)
+}
+
+var _ io.Closer = (*wire)(nil)
