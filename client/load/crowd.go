@@ -1,0 +1,321 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/madang-games/madang/web/stomp"
+)
+
+// crowd is everybody.
+type crowd struct {
+	url     string
+	http    *http.Client
+	rooms   []*room
+	clients []*member
+	seats   []seat
+	latency histogram
+	leaving atomic.Bool
+
+	failing sync.Once
+	failed  chan struct{}
+	because error
+}
+
+// room is one room and who talks in it.
+type room struct {
+	crowd   *crowd
+	members []*member
+	tally   tally
+}
+
+type tally struct {
+	sent, delivered atomic.Int64
+	gaps            atomic.Int64 // numbers jumped over
+	late            atomic.Int64 // numbers that came again, or after a higher one
+}
+
+// seat is an answer of the lobby to who joins.
+type seat struct {
+	token string
+	Room  struct{ ID string }
+	Stomp struct{ URL, Topic, Queue string }
+}
+
+const (
+	gatherers = 32 // joins at a time
+	callTime  = 30 * time.Second
+)
+
+func (c *crowd) fail(err error) {
+	c.failing.Do(func() { c.because = err; close(c.failed) })
+}
+
+func (c *crowd) why() error { <-c.failed; return c.because }
+
+// gather signs everybody in and waits until all are live. The crowd it returns may have to leave even on an error.
+func gather(ctx, living context.Context, config Config) (*crowd, error) {
+	c := &crowd{url: config.URL, failed: make(chan struct{}), http: &http.Client{
+		Timeout:   callTime,
+		Transport: &http.Transport{MaxIdleConns: gatherers, MaxIdleConnsPerHost: gatherers, MaxConnsPerHost: gatherers},
+	}}
+	var mu sync.Mutex
+	join := func(r *room, index int, id string) (string, error) {
+		ctx, cancel := context.WithTimeout(ctx, callTime)
+		defer cancel()
+		s, err := c.take(ctx, config, id)
+		if err != nil {
+			return "", err
+		}
+		m := &member{room: r, index: index, live: make(chan struct{}), next: make([]int64, config.Clients)}
+		mu.Lock()
+		r.members[index] = m
+		c.clients = append(c.clients, m)
+		c.seats = append(c.seats, s)
+		mu.Unlock()
+		return s.Room.ID, m.connect(ctx, living, s)
+	}
+	ids := make([]string, config.Rooms)
+	for range config.Rooms {
+		c.rooms = append(c.rooms, &room{crowd: c, members: make([]*member, config.Clients)})
+	}
+	err := each(config.Rooms, func(i int) (err error) {
+		ids[i], err = join(c.rooms[i], 0, "")
+		return err
+	})
+	if err == nil {
+		err = each(config.Rooms*(config.Clients-1), func(k int) error {
+			i := k % config.Rooms
+			_, err := join(c.rooms[i], 1+k/config.Rooms, ids[i])
+			return err
+		})
+	}
+	return c, err
+}
+
+// each calls do for 0 to n-1, gatherers at a time, and returns the first error.
+func each(n int, do func(int) error) error {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	errs := make([]error, min(n, gatherers))
+	var stop atomic.Bool
+	for g := range errs {
+		wg.Go(func() {
+			for !stop.Load() {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				if errs[g] = do(i); errs[g] != nil {
+					stop.Store(true)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// take signs a guest in and gives it a seat: in room id, or in a new one when that is "".
+func (c *crowd) take(ctx context.Context, config Config, id string) (seat, error) {
+	var session struct{ Token string }
+	if err := c.call(ctx, "/v1/login", "", map[string]any{"platform": "guest"}, &session); err != nil {
+		return seat{}, err
+	}
+	s := seat{token: session.Token}
+	path, body := "/v1/rooms/"+id+"/join", any(nil)
+	if id == "" {
+		path = "/v1/rooms"
+		body = map[string]any{"game": config.Game, "options": map[string]any{"capacity": max(config.Clients, 2)}}
+	}
+	return s, c.call(ctx, path, s.token, body, &s)
+}
+
+func (c *crowd) call(ctx context.Context, path, token string, body, out any) error {
+	var in io.Reader = http.NoBody
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		in = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+path, in)
+	if err != nil {
+		return err
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return err
+	}
+	if response.StatusCode >= 300 {
+		return fmt.Errorf("POST %s: %s: %.200s", path, response.Status, text)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(text, out)
+}
+
+// talk sends what the room's members have to say, each at its own moments, until ctx ends.
+func (r *room) talk(ctx context.Context, c Config) {
+	pause := time.Duration(float64(time.Second) / c.Rate)
+	start := time.Now().Add(time.Duration(rand.Int64N(int64(pause))))
+	step := pause / time.Duration(len(r.members))
+	timer := time.NewTimer(time.Until(start))
+	defer timer.Stop()
+	var body, out []byte
+	for k := 0; ; k++ {
+		m := r.members[k%len(r.members)]
+		due := start.Add(time.Duration(k/len(r.members))*pause + time.Duration(m.index)*step)
+		if wait := time.Until(due); wait > 0 {
+			timer.Reset(wait)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if m.lost.Load() {
+			continue
+		}
+		body = appendBody(body[:0], c.Size, m.index, m.sent, due)
+		out = stomp.AppendFrame(out[:0], stomp.V12, &stomp.Frame{Command: "SEND", Fields: []stomp.Field{
+			{Name: "destination", Value: m.queue}, {Name: "type", Value: kind},
+			{Name: "content-type", Value: "application/json"},
+		}, Body: body})
+		// Not ctx: a write that is cut short would cut the connection.
+		if err := m.socket.Write(context.WithoutCancel(ctx), websocket.MessageText, out); err != nil {
+			m.lost.Store(true)
+			continue
+		}
+		m.sent++
+		r.tally.sent.Add(1)
+	}
+}
+
+func (c *crowd) totals() (sent, delivered, expected int64) {
+	for _, r := range c.rooms {
+		s := r.tally.sent.Load()
+		sent += s
+		expected += s * int64(len(r.members))
+		delivered += r.tally.delivered.Load()
+	}
+	return sent, delivered, expected
+}
+
+// settle waits until all that was sent has arrived, or nothing more arrives for as long as patience.
+func (c *crowd) settle(ctx context.Context, patience time.Duration) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	last, since := int64(-1), time.Now()
+	for {
+		_, delivered, expected := c.totals()
+		if delivered != last {
+			last, since = delivered, time.Now()
+		}
+		if delivered >= expected || time.Since(since) > patience {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// watch writes a line each second.
+func (c *crowd) watch(ctx context.Context, w io.Writer) {
+	if w == nil {
+		return
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	wasSent, wasDelivered, was := int64(0), int64(0), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			sent, delivered, _ := c.totals()
+			passed := now.Sub(was).Seconds()
+			say(w, "%7.0f sends/s %9.0f deliveries/s   p50 %.2f ms  p99 %.2f ms\n", float64(sent-wasSent)/passed,
+				float64(delivered-wasDelivered)/passed, c.latency.quantile(0.5), c.latency.quantile(0.99))
+			wasSent, wasDelivered, was = sent, delivered, now
+		}
+	}
+}
+
+func (c *crowd) report(measured time.Duration) *Report {
+	sent, delivered, _ := c.totals()
+	r := &Report{
+		Rooms: len(c.rooms), Clients: len(c.clients), Seconds: measured.Seconds(), Sent: sent, Delivered: delivered,
+		P50: c.latency.quantile(0.5), P95: c.latency.quantile(0.95), P99: c.latency.quantile(0.99), Max: c.latency.quantile(1),
+	}
+	if s := measured.Seconds(); s > 0 {
+		r.Rate = float64(c.latency.total()) / s
+		r.SendRate = r.Rate * float64(len(c.rooms)) / float64(max(len(c.clients), 1))
+	}
+	for _, room := range c.rooms {
+		gaps, late := room.tally.gaps.Load(), room.tally.late.Load()
+		missing := room.tally.sent.Load()*int64(len(room.members)) - room.tally.delivered.Load()
+		// A number that came late fills a gap; what is beyond the gaps has come twice.
+		r.Disordered += min(gaps, late)
+		r.Doubled += max(late-gaps, 0)
+		r.Lost += max(missing, gaps-late, 0)
+		for _, m := range room.members {
+			if m.lost.Load() {
+				r.Dropped++
+			}
+		}
+		for _, m := range room.members[1:] {
+			if m.order.Load() != room.members[0].order.Load() {
+				r.Disagree++
+				break
+			}
+		}
+	}
+	return r
+}
+
+// leave gives all seats up, so that the rooms end, and closes the sockets.
+func (c *crowd) leave(ctx context.Context) {
+	c.leaving.Store(true)
+	_ = each(len(c.seats), func(i int) error {
+		_ = c.call(ctx, "/v1/rooms/"+c.seats[i].Room.ID+"/leave", c.seats[i].token, nil, nil)
+		return nil
+	})
+	for _, m := range c.clients {
+		if m.socket != nil {
+			_ = m.socket.CloseNow()
+		}
+	}
+	c.http.CloseIdleConnections()
+}

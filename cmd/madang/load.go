@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/madang-games/madang/client/load"
+)
+
+// loadCmd measures a running deployment.
+type loadCmd struct {
+	URL     string        `default:"http://localhost:8080" env:"MADANG_URL" help:"Address of the deployment (${default})."`
+	Game    string        `default:"relay" help:"A game that relays what it does not know (${default})."`
+	Rooms   int           `default:"20" help:"Rooms (${default})."`
+	Clients int           `default:"10" help:"Clients in each room (${default})."`
+	Rate    float64       `default:"10" help:"Messages a second of each client (${default})."`
+	Size    int           `default:"100" help:"Bytes of a message (${default})."`
+	Time    time.Duration `default:"30s" help:"How long to measure (${default})."`
+	Warmup  time.Duration `default:"2s" help:"How long to talk before measuring (${default})."`
+	JSON    bool          `name:"json" help:"Print the report as JSON."`
+	Quiet   bool          `help:"No progress lines."`
+}
+
+// errLoad is what a run ends with that saw a loss, a double or a wrong order.
+var errLoad = errors.New("not everything arrived once and in order")
+
+func (c *loadCmd) Run(ctx context.Context) error {
+	config := load.Config{URL: c.URL, Game: c.Game, Rooms: c.Rooms, Clients: c.Clients, Rate: c.Rate, Size: c.Size,
+		Time: c.Time, Warmup: c.Warmup}
+	if !c.Quiet {
+		config.Progress = os.Stderr
+	}
+	report, err := load.Run(ctx, config)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = json.NewEncoder(os.Stdout).Encode(report)
+	} else {
+		_, err = fmt.Println(report)
+	}
+	if err == nil && !report.OK() {
+		err = errLoad
+	}
+	return err
+}
