@@ -64,8 +64,12 @@ func (r *Room) Send(user, typ string, body any) error {
 // handled twice.
 func (r *Room) Resend(user string) {
 	r.t.Helper()
-	if res := r.Play(r.last[user]); !res.Duplicate {
-		r.t.Errorf("message %d of %s was handled twice", r.last[user].Seq, user)
+	last, some := r.last[user]
+	if !some {
+		r.t.Fatalf("%s has sent nothing", user)
+	}
+	if res := r.Play(last); !res.Duplicate {
+		r.t.Errorf("message %d of %s was handled twice", last.Seq, user)
 	}
 }
 
