@@ -135,7 +135,7 @@ func testReopen(t *testing.T, w *world) {
 	w.consume(b, "r", 0).expect(10, 11, false)
 }
 
-func testFull(t *testing.T, w *world) {
+func testFull(t *testing.T, w *world, over int) {
 	both(t, w, func(room string, d broker.Durability) {
 		const bound = 10
 		b := w.process()
@@ -148,8 +148,8 @@ func testFull(t *testing.T, w *world) {
 			}
 		}
 		wantError(t, "Send to a full queue", err, broker.ErrFull)
-		if held != bound {
-			t.Errorf("%s: the queue took %d messages, want %d", room, held, bound)
+		if held < bound || held > bound+over {
+			t.Errorf("%s: the queue took %d messages, want %d and at most %d more", room, held, bound, over)
 		}
 		// Nothing was taken, and there is room again when the first ones are done.
 		c := w.consume(b, room, 0)

@@ -54,6 +54,9 @@ func (b *Broker) Post(ctx context.Context, n broker.Notice) error {
 
 // Watch has a connection and a queue of its own.
 func (b *Broker) Watch(ctx context.Context, see func(broker.Notice)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	l, err := b.start("board", heartbeat, func(s *session) error {
 		if err := declareBoard(s); err != nil { // it may come up before the control link
 			return err

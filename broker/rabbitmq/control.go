@@ -100,6 +100,9 @@ func (b *Broker) do(ctx context.Context, call func(*amqp.Channel) error) error {
 func (b *Broker) retry(ctx context.Context, try func() error) error {
 	pause := 10 * time.Millisecond
 	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		err := try()
 		if err == nil || !passing(err) {
 			return err

@@ -44,6 +44,9 @@ type feed struct {
 
 // Feed starts a feed. It returns once its queue is there.
 func (b *Broker) Feed(ctx context.Context, r broker.Receiver) (broker.Feed, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	f := &feed{broker: b, receiver: r, turn: make(chan struct{}, 1), rooms: map[string]struct{}{}}
 	l, err := b.start("feed", heartbeat, f.up)
 	if err != nil {
@@ -128,12 +131,21 @@ func (f *feed) Unbind(ctx context.Context, room string) error {
 
 // change makes one change at a time, so that the broker's bindings end up as rooms says.
 func (f *feed) change(ctx context.Context, room string, bound bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case f.turn <- struct{}{}:
 	case <-f.link.ended:
 		return broker.ErrClosed
 	case <-ctx.Done():
 		return fmt.Errorf("bind room %s: %w", room, ctx.Err())
+	}
+	select { // of two ready cases select takes any
+	case <-f.link.ended:
+		<-f.turn
+		return broker.ErrClosed
+	default:
 	}
 	f.mu.Lock()
 	if _, is := f.rooms[room]; is == bound {

@@ -139,6 +139,7 @@ func (l *link) run(ctx context.Context) {
 		})
 		if err != nil {
 			l.set(nil, broker.ErrClosed)
+			l.triedOnce()
 			return
 		}
 		if lostAt.IsZero() {
@@ -147,6 +148,7 @@ func (l *link) run(ctx context.Context) {
 			log.Info("back on rabbitmq", "address", s.conn.RemoteAddr().String(), "after", time.Since(lostAt).Round(time.Millisecond))
 		}
 		l.set(s, nil)
+		l.triedOnce()
 		select {
 		case <-s.lost:
 			l.set(nil, s.why())
@@ -173,11 +175,9 @@ func (l *link) connect(ctx context.Context, next *int, failed func(address strin
 			*next++
 			s, err := l.dial(ctx, address)
 			if err == nil {
-				l.triedOnce()
 				return s, nil
 			}
 			if ctx.Err() != nil {
-				l.triedOnce()
 				return nil, ctx.Err()
 			}
 			l.set(nil, err)
