@@ -30,7 +30,7 @@ export function othelloView(app, main, game) {
     } catch (err) {
       toast(sentence(err));
     }
-  }, "Leave the table");
+  }, "Leave");
   let celebrated = false;
 
   const draw = () => {
@@ -101,7 +101,7 @@ export function othelloView(app, main, game) {
   game.addEventListener("change", draw);
   game.addEventListener("said", onSaid);
   game.addEventListener("refused", onRefused);
-  fill(main, h("div", { class: "othello" },
+  fill(main, h("div", { class: "match" },
     h("nav", { class: "steps" }, h("a", { class: "back", href: "#/" }, "‹ Yard"), turn, h("span", { class: "tools" }, resign, leave)),
     invite, over, table));
   draw();
@@ -122,7 +122,7 @@ function say(sentence) {
 function turnText(game) {
   if (!game.known) return "Setting the table…";
   if (game.over || game.room.ended) return "Game over";
-  if (!game.playing) return "Waiting for a second player";
+  if (!game.playing) return "Waiting for a guest";
   if (game.waiting) return "…";
   if (game.myTurn) return `Your turn: ${game.myColor}`;
   return `${game.nameOf(game.next ?? "black")} thinks`;

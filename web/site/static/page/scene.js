@@ -6,12 +6,12 @@ const SVG = "http://www.w3.org/2000/svg";
 export function yard() {
   const svg = element("svg", { viewBox: "0 0 960 220", class: "scene", "aria-hidden": "true", preserveAspectRatio: "xMidYMax slice" });
   svg.append(
-    element("circle", { cx: 742, cy: 62, r: 34, class: "sun" }),
+    element("circle", { cx: 752, cy: 88, r: 34, class: "sun" }),
     element("path", { d: "M0 168 Q150 96 300 150 T620 128 T960 150 V220 H0Z", class: "hill far" }),
     element("path", { d: "M0 186 Q220 132 460 176 T960 170 V220 H0Z", class: "hill" }),
     // the house: wall, posts, papered doors, eaves that turn up
     element("rect", { x: 300, y: 134, width: 360, height: 66, class: "wall" }),
-    ...[372, 444, 516].map((x) => doors(x)),
+    ...[373, 451, 529].map((x) => doors(x)),
     ...[306, 362, 440, 518, 592, 646].map((x) => element("rect", { x, y: 130, width: 9, height: 72, class: "post" })),
     element("path", { d: "M252 128 Q284 120 318 92 Q352 66 480 66 Q608 66 642 92 Q676 120 708 128 Q704 140 690 139 Q586 124 480 124 Q374 124 270 139 Q256 140 252 128Z", class: "eaves" }),
     ...[...Array(27).keys()].map((i) => tileLine(i)),
