@@ -50,8 +50,9 @@ type step struct {
 // (a player has left, a timer is over) stays changed. An EventFire with several timers due is several such events, of
 // which the first failure is told.
 //
-// A Duplicate EventAttach has been handled, but whether it was answered only the worker knows. A player who comes with
-// an EventJoin or EventAttach and is refused is in Unseated. After an end, Play does nothing.
+// A Duplicate EventAttach has been handled, but whether it was answered only the worker knows. An EventJoin or
+// EventAttach of a member has it in Seated each time, as its seat may still wait to hear so; a player who comes with one
+// and is refused is in Unseated, and so is one who leaves without being a member. After an end, Play does nothing.
 //
 // The event's body may not be changed afterwards. The result belongs to the caller.
 func (in *Instance) Play(ev Event) Result {
@@ -277,9 +278,6 @@ func (in *Instance) advance(t time.Time) {
 
 // Ended reports whether the room is over.
 func (in *Instance) Ended() bool { return in.ended }
-
-// Begun reports whether the game has begun, see [Room.Begin].
-func (in *Instance) Begun() bool { return in.begun }
 
 // TickEvery is the time between two ticks, 0 for a game without.
 func (in *Instance) TickEvery() time.Duration { return in.rules.tickEvery }

@@ -12,17 +12,9 @@ import (
 
 // Opener is a room that is being opened.
 type Opener struct {
-	id       string
-	now      time.Time
 	capacity int
 	err      error
 }
-
-// ID is the room's.
-func (o *Opener) ID() string { return o.id }
-
-// Now is when the room is opened.
-func (o *Opener) Now() time.Time { return o.now }
 
 // Capacity sets how many seats the room has, 1 to 1,000, in place of the policy's. Another number refuses the room
 // with bad_options.
@@ -67,7 +59,7 @@ func (r *rules) Open(room string, options []byte, now time.Time) (Opening, error
 		options = nil
 	}
 	in := newInstance(r, room, now)
-	o := Opener{id: room, now: in.now(), capacity: r.policy.Capacity}
+	o := Opener{capacity: r.policy.Capacity}
 	err := guard(func() error {
 		in.room.state = r.fresh()
 		if r.open != nil {

@@ -127,7 +127,7 @@ func TestUndoReachesBackOverManyMessages(t *testing.T) {
 	room.Join("ann")
 	for i := range 1000 {
 		must(t, room.Send("ann", "add", 1))
-		if i%97 == 0 && room.Send("ann", "fail", "error") == nil {
+		if i%97 == 0 && room.Send("ann", "fail", `"error"`) == nil {
 			t.Fatal("fail did not fail")
 		}
 	}
