@@ -1,0 +1,158 @@
+package worker
+
+import (
+	"slices"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/store"
+)
+
+// retainBytes bounds what a room remembers of its outputs, in memory and in the store.
+const retainBytes = 1 << 20
+
+// entry is one numbered output as the room remembers it. The Output is shared with the broker: never changed.
+type entry struct {
+	*broker.Output
+	// The message that it answers, when Request is set.
+	conn    string
+	connSeq uint64
+}
+
+// size is about what the entry costs, encoded or in memory.
+func (e *entry) size() int {
+	n := 48 + len(e.Type) + len(e.From) + len(e.Code) + len(e.Unseat) + len(e.ContentType) + len(e.conn) + len(e.Body)
+	for _, user := range e.To {
+		n += 2 + len(user)
+	}
+	return n
+}
+
+// sees reports whether user may see the output.
+func (e *entry) sees(user string) bool { return len(e.To) == 0 || slices.Contains(e.To, user) }
+
+// line is a room's outputs: where their numbers stand, and the last of them.
+type line struct {
+	at     broker.Position // of the last output
+	retain int             // how many are remembered
+	ring   []entry         // the remembered ones: consecutive, the last one is at.N
+	bytes  int             // of ring
+	runs   []run           // what the store keeps, oldest first (Durable)
+}
+
+// run is a kept run of outputs.
+type run struct {
+	first, last uint64
+	size        int
+}
+
+// add gives e the next number and remembers it.
+func (l *line) add(e entry) {
+	l.at.N++
+	e.At = l.at
+	l.remember(e)
+}
+
+func (l *line) remember(e entry) {
+	l.ring = append(l.ring, e)
+	l.bytes += e.size()
+	for len(l.ring) > 0 && (len(l.ring) > l.retain || l.bytes > retainBytes) {
+		l.bytes -= l.ring[0].size()
+		l.ring[0] = entry{}
+		l.ring = l.ring[1:]
+	}
+}
+
+// since returns what followed number n, if that is a number of the line and all of it is remembered.
+func (l *line) since(p broker.Position) ([]entry, bool) {
+	if p.Epoch != l.at.Epoch || p.N > l.at.N {
+		return nil, false
+	}
+	missed := l.at.N - p.N
+	if missed > uint64(len(l.ring)) {
+		return nil, false
+	}
+	return l.ring[uint64(len(l.ring))-missed:], true
+}
+
+// answers returns the remembered answers to m, sent before, except when m is the very same sending.
+func (l *line) answers(m *broker.Message) []entry {
+	var found []entry
+	for _, e := range l.ring {
+		if e.Request == m.Seq && len(e.To) > 0 && e.To[0] == m.User && (e.conn != m.Conn || e.connSeq != m.ConnSeq) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// log makes of entries the run to be kept; nil when there is none.
+func (l *line) log(entries []entry) *store.Logged {
+	if len(entries) == 0 {
+		return nil
+	}
+	kept := &store.Logged{
+		First: entries[0].At.N,
+		Last:  entries[len(entries)-1].At.N,
+		Data:  encodeLog(entries),
+	}
+	l.runs = append(l.runs, run{kept.First, kept.Last, len(kept.Data)})
+	return kept
+}
+
+// forget says up to which number kept runs may be dropped, so that about retain outputs stay, and takes these as
+// dropped; 0: none. Nothing that is not known to be published is dropped. It waits until a quarter of retain is too
+// many, so that most commits have nothing to drop.
+func (l *line) forget(published uint64) (upTo uint64) {
+	size := 0
+	for _, r := range l.runs {
+		size += r.size
+	}
+	if len(l.runs) == 0 || size <= retainBytes && l.at.N+1-l.runs[0].first < uint64(l.retain+max(16, l.retain/4)) {
+		return 0
+	}
+	drop := 0
+	for _, r := range l.runs {
+		if r.last > published || size <= retainBytes && l.at.N-r.last < uint64(l.retain) {
+			break
+		}
+		size -= r.size
+		upTo = r.last
+		drop++
+	}
+	l.runs = slices.Delete(l.runs, 0, drop)
+	return upTo
+}
+
+// load brings a line back from its record and returns the outputs that may not have been published. ok is false when
+// any of those, or of the numbering, is lost.
+func (l *line) load(rec *store.Record) (unpublished []entry, ok bool) {
+	l.at = broker.Position{Epoch: rec.Epoch, N: rec.N}
+	var all []entry
+	for _, kept := range rec.Log {
+		entries, err := decodeLog(rec.Room.ID, rec.Epoch, kept.First, kept.Last, kept.Data)
+		if err != nil {
+			return nil, false
+		}
+		if len(all) > 0 && all[len(all)-1].At.N+1 != kept.First {
+			all = all[:0]
+		}
+		all = append(all, entries...)
+		l.runs = append(l.runs, run{kept.First, kept.Last, len(kept.Data)})
+	}
+	if len(all) == 0 || all[len(all)-1].At.N != rec.N {
+		return nil, rec.Published >= rec.N
+	}
+	missing := rec.N - min(rec.Published, rec.N)
+	if missing > uint64(len(all)) {
+		return nil, false
+	}
+	for _, e := range all {
+		l.remember(e)
+	}
+	return all[uint64(len(all))-missing:], true
+}
+
+// restart begins a new epoch: continuity was lost.
+func (l *line) restart() {
+	*l = line{at: broker.Position{Epoch: l.at.Epoch + 1}, retain: l.retain}
+}

@@ -1,0 +1,198 @@
+package worker
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/madang-games/madang/broker"
+)
+
+// A run of outputs is kept as: the version byte, the number of outputs, and each output as a set of flags and the
+// fields that it has. Numbers are varints, strings have their length in front. Room, epoch and numbers are not
+// repeated: the record holds them.
+
+const logVersion = 1
+
+const (
+	hasFrom = 1 << iota
+	hasTo
+	hasRequest
+	hasCode
+	hasUnseat
+	hasContentType
+)
+
+// errLog: kept outputs can't be read.
+var errLog = errors.New("kept outputs are damaged")
+
+// encodeLog writes the entries, which have consecutive numbers.
+func encodeLog(entries []entry) []byte {
+	size := 16
+	for i := range entries {
+		size += entries[i].size()
+	}
+	b := make([]byte, 0, size)
+	b = append(b, logVersion)
+	b = binary.AppendUvarint(b, uint64(len(entries)))
+	for i := range entries {
+		b = appendEntry(b, &entries[i])
+	}
+	return b
+}
+
+func appendEntry(b []byte, e *entry) []byte {
+	var flags byte
+	set := func(flag byte, has bool) {
+		if has {
+			flags |= flag
+		}
+	}
+	set(hasFrom, e.From != "")
+	set(hasTo, len(e.To) > 0)
+	set(hasRequest, e.Request != 0)
+	set(hasCode, e.Code != "")
+	set(hasUnseat, e.Unseat != "")
+	set(hasContentType, e.ContentType != "")
+	b = append(b, flags)
+	b = appendString(b, e.Type)
+	if flags&hasFrom != 0 {
+		b = appendString(b, e.From)
+	}
+	if flags&hasTo != 0 {
+		b = binary.AppendUvarint(b, uint64(len(e.To)))
+		for _, user := range e.To {
+			b = appendString(b, user)
+		}
+	}
+	if flags&hasRequest != 0 {
+		b = binary.AppendUvarint(b, e.Request)
+		b = appendString(b, e.conn)
+		b = binary.AppendUvarint(b, e.connSeq)
+	}
+	if flags&hasCode != 0 {
+		b = appendString(b, e.Code)
+	}
+	if flags&hasUnseat != 0 {
+		b = appendString(b, e.Unseat)
+	}
+	if flags&hasContentType != 0 {
+		b = appendString(b, e.ContentType)
+	}
+	b = binary.AppendVarint(b, e.Time.UnixMilli())
+	b = binary.AppendUvarint(b, uint64(len(e.Body)))
+	return append(b, e.Body...)
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// decodeLog reads what encodeLog wrote: outputs of room from number first to last. It allocates no more than a small
+// multiple of len(data), whatever data claims. The bodies share data.
+func decodeLog(room string, epoch, first, last uint64, data []byte) ([]entry, error) {
+	r := reader{b: data}
+	if r.byte() != logVersion {
+		return nil, errLog
+	}
+	count := r.uvarint()
+	if r.bad || first == 0 || last < first || count != last-first+1 || count > uint64(len(r.b)) {
+		return nil, errLog
+	}
+	var entries []entry
+	for n := first; n <= last; n++ {
+		o := &broker.Output{Room: room, At: broker.Position{Epoch: epoch, N: n}}
+		e := entry{Output: o}
+		flags := r.byte()
+		o.Type = r.string()
+		if flags&hasFrom != 0 {
+			o.From = r.string()
+		}
+		if flags&hasTo != 0 {
+			users := r.uvarint()
+			if users > uint64(len(r.b)) {
+				return nil, errLog
+			}
+			for range users {
+				o.To = append(o.To, r.string())
+			}
+		}
+		if flags&hasRequest != 0 {
+			o.Request = r.uvarint()
+			e.conn = r.string()
+			e.connSeq = r.uvarint()
+		}
+		if flags&hasCode != 0 {
+			o.Code = r.string()
+		}
+		if flags&hasUnseat != 0 {
+			o.Unseat = r.string()
+		}
+		if flags&hasContentType != 0 {
+			o.ContentType = r.string()
+		}
+		o.Time = time.UnixMilli(r.varint())
+		if body := r.bytes(); len(body) > 0 {
+			o.Body = body
+		}
+		if r.bad {
+			return nil, errLog
+		}
+		entries = append(entries, e)
+	}
+	if len(r.b) != 0 {
+		return nil, errLog
+	}
+	return entries, nil
+}
+
+// reader reads from b until something is wrong with it; from then on it gives zero values.
+type reader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *reader) fail() { r.b, r.bad = nil, true }
+
+func (r *reader) byte() byte {
+	if len(r.b) == 0 {
+		r.fail()
+		return 0
+	}
+	c := r.b[0]
+	r.b = r.b[1:]
+	return c
+}
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.fail()
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) varint() int64 {
+	v, n := binary.Varint(r.b)
+	if n <= 0 {
+		r.fail()
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) bytes() []byte {
+	n := r.uvarint()
+	if n > uint64(len(r.b)) {
+		r.fail()
+		return nil
+	}
+	p := r.b[:n:n]
+	r.b = r.b[n:]
+	return p
+}
+
+func (r *reader) string() string { return string(r.bytes()) }

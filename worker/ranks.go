@@ -1,0 +1,216 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/madang-games/madang/broker"
+)
+
+const (
+	noticesAhead = 1024        // opened rooms that wait to be looked at
+	pageSize     = 500         // of a look at the store
+	sweepAtOnce  = 4           // rooms swept at a time
+	unsweptMost  = 1000        // rooms swept by a look
+	expireEvery  = time.Second // looks whether a process is missing
+)
+
+// watch follows the board and the store, and decides which rooms this worker consumes, until ctx ends.
+func (w *Worker) watch(ctx context.Context) error {
+	opened := make(chan broker.RoomOpened, noticesAhead)
+	err := w.broker.Watch(ctx, func(n broker.Notice) { w.see(n, opened) })
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("worker: watch the board: %w", err)
+	}
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	looking.Go(func() { w.look(ctx) })
+	w.lookSoon()
+
+	expire := time.NewTicker(expireEvery)
+	defer expire.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case room := <-opened:
+			if g := w.games[key{room.Game, room.Version}]; g != nil {
+				w.assign(g, room.Room, w.rankOf(room.Room, g, w.present()))
+			}
+		case <-expire.C:
+			if gone := w.roster.Expire(w.now(), broker.DefaultMissing); len(gone) > 0 {
+				w.lookSoon()
+			}
+		}
+	}
+}
+
+// see takes a notice without blocking.
+func (w *Worker) see(n broker.Notice, opened chan<- broker.RoomOpened) {
+	if w.roster.Observe(n, w.now()) {
+		w.lookSoon()
+	}
+	if n.Kind != broker.NoticeRoom {
+		return
+	}
+	var room broker.RoomOpened
+	if json.Unmarshal(n.Body, &room) != nil || room.Room == "" {
+		w.log.Warn("notice of a room can't be read", "from", n.From)
+		return
+	}
+	if w.games[key{room.Game, room.Version}] == nil {
+		return
+	}
+	select {
+	case opened <- room:
+	default:
+		w.metrics.notices.Inc()
+		w.lookSoon()
+	}
+}
+
+func (w *Worker) lookSoon() {
+	select {
+	case w.again <- struct{}{}:
+	default:
+	}
+}
+
+// present returns who is there. This worker counts itself in, also before its own announcement comes round.
+func (w *Worker) present() []broker.Process {
+	all := w.roster.All()
+	if !slices.ContainsFunc(all, func(p broker.Process) bool { return p.ID == w.process }) {
+		all = append(all, broker.Process{ID: w.process, Games: w.Games()})
+	}
+	return all
+}
+
+// rankOf returns first, standby or nowhere.
+func (w *Worker) rankOf(room string, g *game, present []broker.Process) int {
+	rank := slices.Index(broker.Rank(room, g.name, g.version, present), w.process)
+	if rank > standby {
+		return nowhere
+	}
+	return rank
+}
+
+// assign gives the room the rank.
+func (w *Worker) assign(g *game, id string, rank int) *room {
+	for {
+		w.mu.Lock()
+		r := w.rooms[id]
+		if r == nil {
+			if rank == nowhere || w.stopped {
+				w.mu.Unlock()
+				return nil
+			}
+			r = &room{w: w, game: g, id: id, rank: nowhere, held: nowhere}
+			if rank == standby {
+				r.notBefore = w.now().Add(w.standby)
+			}
+			w.rooms[id] = r
+		}
+		w.mu.Unlock()
+		if r.setRank(rank) {
+			return r
+		}
+		w.mu.Lock()
+		if w.rooms[id] == r { // it is over, but not yet taken out
+			delete(w.rooms, id)
+		}
+		w.mu.Unlock()
+	}
+}
+
+// look looks through the store whenever it is asked to, and now and then, until ctx ends.
+func (w *Worker) look(ctx context.Context) {
+	ticker := time.NewTicker(w.every)
+	defer ticker.Stop()
+	unswept := map[string]bool{}
+	for fails := 0; ; {
+		sweep := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			sweep = true
+		case <-w.again:
+		}
+		err := w.lookAtLive(ctx)
+		if err == nil && sweep {
+			unswept, err = w.sweepAll(ctx, unswept)
+		}
+		if err == nil || ctx.Err() != nil {
+			fails = 0
+			continue
+		}
+		if fails == 0 {
+			w.log.Warn("worker can't look at the store", "error", err)
+		}
+		select {
+		case <-time.After(backoff(fails)):
+			w.lookSoon()
+		case <-ctx.Done():
+		}
+		fails++
+	}
+}
+
+// lookAtLive ranks every live room of the worker's games, and wakes those that want it and are minded by nobody here.
+func (w *Worker) lookAtLive(ctx context.Context) error {
+	present := w.present()
+	for _, g := range w.games {
+		for after := ""; ; {
+			page, err := w.store.LiveRooms(ctx, g.name, g.version, after, pageSize)
+			if err != nil {
+				return fmt.Errorf("list live rooms: %w", err)
+			}
+			for _, live := range page {
+				rank := w.rankOf(live.ID, g, present)
+				r := w.assign(g, live.ID, rank)
+				if r != nil && rank == first && live.Wake && !r.minded.Load() {
+					r.wakeUp()
+				}
+			}
+			if len(page) < pageSize {
+				break
+			}
+			after = page[len(page)-1].ID
+		}
+	}
+	return nil
+}
+
+// sweepAll sweeps the closed rooms that still wait for it and did so at the last look: the others may be in the hands
+// of their worker at this moment. It returns those that wait now.
+func (w *Worker) sweepAll(ctx context.Context, before map[string]bool) (map[string]bool, error) {
+	ids, err := w.store.Unswept(ctx, unsweptMost)
+	if err != nil {
+		return before, fmt.Errorf("list unswept rooms: %w", err)
+	}
+	waiting := map[string]bool{}
+	slots := make(chan struct{}, sweepAtOnce)
+	var sweeping sync.WaitGroup
+	for _, id := range ids {
+		waiting[id] = true
+		if !before[id] {
+			continue
+		}
+		slots <- struct{}{}
+		sweeping.Go(func() {
+			defer func() { <-slots }()
+			if err := w.sweep(ctx, id); err != nil && ctx.Err() == nil {
+				w.log.Warn("closed room not swept", "room", id, "error", err)
+			}
+		})
+	}
+	sweeping.Wait()
+	return waiting, nil
+}

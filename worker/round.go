@@ -1,0 +1,266 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/handlers"
+	"github.com/madang-games/madang/store"
+)
+
+// prefetch is how many messages a room may have in hand.
+const prefetch = 256
+
+// ticksAtOnce is how many ticks a late room catches up with in a round; what is more is left out and counted.
+const ticksAtOnce = 5
+
+// round plays all that waits and is due, and settles it; or saves, or goes to sleep; or waits until there is
+// something to do.
+func (r *room) round(signal <-chan struct{}, timer *time.Timer) error {
+	a := r.awake
+	var err error
+	if r.batch, err = r.take(r.batch[:0]); err != nil {
+		return err
+	}
+	now := r.w.now()
+	for i := range r.batch {
+		if a.change.ended {
+			break
+		}
+		if err := r.hear(&r.batch[i], now); err != nil {
+			return err
+		}
+	}
+	told := len(r.batch)
+	clear(r.batch) // keeps no message longer than needed
+	fired, err := r.clock(now)
+	if err != nil {
+		return err
+	}
+	if told > 0 || fired {
+		a.active = now
+		if err := r.settle(); err != nil {
+			return err
+		}
+		r.fails = 0
+		return nil
+	}
+	at := r.next(now)
+	if at.After(now) {
+		timer.Reset(at.Sub(now))
+		select {
+		case <-signal:
+		case <-timer.C:
+		}
+		return nil
+	}
+	if due, ok := r.saveAt(); ok && !due.After(now) {
+		return r.save()
+	}
+	return r.sleep()
+}
+
+// next is when the room has something to do if nobody speaks to it.
+func (r *room) next(now time.Time) time.Time {
+	a := r.awake
+	idle := r.game.policy.Idle
+	at := a.active.Add(idle)
+	if fire, ok := a.NextFire(); ok && fire.Sub(now) <= idle {
+		at = fire // due soon: it is not worth sleeping
+	}
+	if !a.tick.IsZero() {
+		at = earlier(at, a.tick)
+	}
+	if save, ok := r.saveAt(); ok {
+		at = earlier(at, save)
+	}
+	return at
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// saveAt is when a Checkpointed room is due to be saved.
+func (r *room) saveAt() (time.Time, bool) {
+	a := r.awake
+	return a.saved.Add(r.game.every), r.game.keep == checkpointed && (a.dirty || a.unacked > 0)
+}
+
+// hear plays one message and answers it.
+func (r *room) hear(d *broker.Delivery, now time.Time) error {
+	a := r.awake
+	a.tag = d.Tag
+	a.unacked++
+	r.game.counts.messages.Inc()
+	kind := handlers.EventSay
+	switch d.Kind {
+	case broker.Say:
+	case broker.Join:
+		kind = handlers.EventJoin
+	case broker.Leave:
+		kind = handlers.EventLeave
+	case broker.Attach:
+		kind = handlers.EventAttach
+	case broker.Detach:
+		kind = handlers.EventDetach
+	case broker.End:
+		kind = handlers.EventEnd
+	case broker.Wake:
+		return nil // being awake is the answer
+	default:
+		r.game.counts.unknown.Inc()
+		r.w.log.Warn("message of an unknown kind left out", "room", r.id, "game", r.game.name, "kind", d.Kind)
+		return nil
+	}
+	at := d.Time
+	if at.IsZero() || at.After(now) {
+		at = now
+	}
+	res, err := r.play(&handlers.Event{
+		Kind: kind, ID: messageID(d), Type: d.Type, User: d.User, Name: d.Name, Seq: d.Seq, Conn: d.Conn,
+		ConnSeq: d.ConnSeq, Reason: d.Reason, Time: at, ContentType: d.ContentType, Body: d.Body,
+	})
+	if err != nil {
+		return err
+	}
+	if res.Duplicate {
+		r.game.counts.duplicates.Inc()
+		if kind == handlers.EventSay {
+			r.answerAgain(d.Message)
+		}
+	}
+	if kind == handlers.EventAttach && !a.change.ended && !slices.Contains(res.Unseated, d.User) {
+		r.answerAttach(d.Message, at)
+	}
+	return nil
+}
+
+// messageID names a message in the log: the connection and its counter there, or else the user and the client's.
+func messageID(d *broker.Delivery) string {
+	from, n := d.Conn, d.ConnSeq
+	if from == "" {
+		from, n = string(d.Kind)+":"+d.User, d.Seq
+	}
+	var b [64]byte
+	id := append(b[:0], from...)
+	id = append(id, '/')
+	return string(strconv.AppendUint(id, n, 10))
+}
+
+// clock plays the timers and ticks that are due; fired reports that there were any.
+func (r *room) clock(now time.Time) (fired bool, err error) {
+	a := r.awake
+	if at, ok := a.NextFire(); ok && !at.After(now) && !a.change.ended {
+		if _, err := r.play(&handlers.Event{Kind: handlers.EventFire, ID: "timer", Time: now}); err != nil {
+			return false, err
+		}
+		fired = true
+	}
+	every := a.TickEvery()
+	if every <= 0 || a.Online() == 0 || a.change.ended {
+		a.tick = time.Time{}
+		return fired, nil
+	}
+	if a.tick.IsZero() {
+		a.tick = now.Add(every)
+	}
+	for range ticksAtOnce {
+		if a.tick.After(now) || a.change.ended {
+			return fired, nil
+		}
+		if _, err := r.play(&handlers.Event{Kind: handlers.EventTick, ID: "tick", Time: a.tick}); err != nil {
+			return false, err
+		}
+		fired = true
+		a.tick = a.tick.Add(every)
+	}
+	if late := now.Sub(a.tick); late >= 0 {
+		missed := late/every + 1
+		a.tick = a.tick.Add(missed * every)
+		r.game.counts.ticksMissed.Add(float64(missed))
+	}
+	return fired, nil
+}
+
+// play plays one event and adds what it did to the round's change. An error means that the room can't go on.
+func (r *room) play(ev *handlers.Event) (handlers.Result, error) {
+	a := r.awake
+	c := &a.change
+	res := a.Play(*ev)
+	if res.Failure != nil {
+		r.game.counts.failed.Inc()
+		r.logFailure(ev, res.Failure)
+		if !res.Changed {
+			return res, fmt.Errorf("play: %w", res.Failure)
+		}
+	}
+	if res.Refused != "" {
+		r.game.counts.refused(res.Refused)
+	}
+	for i := range res.Outputs {
+		r.say(&res.Outputs[i], ev)
+	}
+	for _, user := range res.Seated {
+		c.seated, c.unseated = with(c.seated, user), without(c.unseated, user)
+	}
+	for _, user := range res.Unseated {
+		c.unseated, c.seated = with(c.unseated, user), without(c.seated, user)
+	}
+	for _, w := range res.Awards {
+		c.awards = append(c.awards, store.Award(w))
+	}
+	c.changed = c.changed || res.Changed
+	c.begun = c.begun || res.Begun
+	c.ended = c.ended || res.Ended
+	c.left = (c.left || res.Empty || len(res.Unseated) > 0) && a.Members() == 0
+	return res, nil
+}
+
+func with(users []string, user string) []string {
+	if slices.Contains(users, user) {
+		return users
+	}
+	return append(users, user)
+}
+
+func without(users []string, user string) []string {
+	return slices.DeleteFunc(users, func(u string) bool { return u == user })
+}
+
+// say numbers an output.
+func (r *room) say(o *handlers.Output, ev *handlers.Event) {
+	a := r.awake
+	out := &broker.Output{
+		Room: r.id, Part: broker.Line, Term: a.term, Type: o.Type, From: o.From, To: o.To, Request: o.Request,
+		Code: o.Code, Unseat: o.Unseat, Time: o.Time, ContentType: o.ContentType, Body: o.Body,
+	}
+	if out.Time.IsZero() {
+		out.Time = ev.Time
+	}
+	e := entry{Output: out}
+	if o.Request != 0 {
+		e.conn, e.connSeq = ev.Conn, ev.ConnSeq
+	}
+	a.line.add(e)
+	if r.game.keep == durable {
+		a.change.lines = append(a.change.lines, e)
+	}
+	a.change.out = append(a.change.out, out)
+	r.game.counts.outputs.Inc()
+}
+
+func (r *room) logFailure(ev *handlers.Event, err error) {
+	args := []any{"room", r.id, "game", r.game.name, "message", ev.ID, "type", ev.Type, "user", ev.User, "error", err}
+	if p := (*handlers.PanicError)(nil); errors.As(err, &p) {
+		args = append(args, "stack", string(p.Stack))
+	}
+	r.w.log.Error("handler failed", args...)
+}

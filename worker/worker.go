@@ -1,0 +1,258 @@
+// Package worker plays rooms: it takes what a room's queue gives, lets the game's handlers answer, keeps what must be
+// kept, and publishes the results, in one order.
+//
+// Each room that is awake has one goroutine, the only one that touches its state. A room that is consumed but asleep
+// has none: its queue's next message starts it. Which rooms a worker consumes follows from the bulletin board (see
+// docs/inside.md); there is no list of addresses and no leader.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/handlers"
+	"github.com/madang-games/madang/store"
+)
+
+// Broker is what a worker needs of a broker.
+type Broker interface {
+	broker.Rooms
+	broker.Queues
+	broker.Sender
+	broker.Board
+}
+
+// Store is what a worker needs of a store.
+type Store interface {
+	store.Records
+	Room(ctx context.Context, id string) (store.Room, error)
+	LiveRooms(ctx context.Context, game, version, after string, limit int) ([]store.LiveRoom, error)
+	Unswept(ctx context.Context, limit int) ([]string, error)
+	Swept(ctx context.Context, room string) error
+}
+
+// Config says what a worker is made of. Broker, Store and Games must be given.
+type Config struct {
+	Broker Broker
+	Store  Store
+	// Games are what this worker plays; each name and version once.
+	Games []handlers.Definition
+	// Process is the id under which this process announces itself on the board. Default: a new one, for a worker
+	// that nobody announces.
+	Process string
+	// Log: default slog.Default().
+	Log *slog.Logger
+	// Now is the clock that rooms see. Default time.Now. Only tests change it.
+	Now func() time.Time
+	// Metrics takes the worker's metrics. Default: none.
+	Metrics prometheus.Registerer
+	// Standby is how long after the first-ranked worker the second one begins to consume a room, so that the first
+	// is the active one. Default 300 ms.
+	Standby time.Duration
+	// Look is the time between two full looks at the store. Default 30 s. A closed room whose queue is still there
+	// is swept when two looks have found it.
+	Look time.Duration
+	// Drain is how long Run may take to finish what is under way once its context has ended. Default 10 s.
+	Drain time.Duration
+}
+
+// Worker plays rooms. Its methods are safe for concurrent use.
+type Worker struct {
+	broker  Broker
+	store   Store
+	log     *slog.Logger
+	now     func() time.Time
+	process string
+	standby time.Duration
+	every   time.Duration // between looks
+	drain   time.Duration
+
+	games   map[key]*game
+	metrics *metrics
+	roster  broker.Roster
+	slots   chan struct{} // bounds rooms that are being consumed or taken up at a time
+	again   chan struct{} // asks for a look
+	awake   atomic.Int64
+
+	taking context.Context // ends when nothing new is taken
+	work   context.Context // ends when what is under way is cut
+
+	mu      sync.Mutex
+	rooms   map[string]*room // that this worker consumes or is about to
+	stopped bool
+	ran     bool
+
+	running sync.WaitGroup // goroutines of rooms
+}
+
+// key names a game at a version.
+type key struct{ name, version string }
+
+// game is a definition with what the worker needs of it, read once.
+type game struct {
+	handlers.Definition
+	key
+	policy handlers.Policy
+	keep   keep
+	every  time.Duration // Checkpointed: between two saves
+	counts counts
+}
+
+// keep is the kind of handlers.Keep.
+type keep uint8
+
+const (
+	durable keep = iota
+	checkpointed
+	ephemeral
+)
+
+func (k keep) durability() broker.Durability {
+	if k == ephemeral {
+		return broker.Passing
+	}
+	return broker.Kept
+}
+
+// atOnce is how many rooms a worker consumes or takes up at the same time.
+const atOnce = 32
+
+// New makes a worker. It fails when something is missing, when a game is given twice, or when the metrics are
+// registered already.
+func New(c Config) (*Worker, error) {
+	switch {
+	case c.Broker == nil:
+		return nil, errors.New("worker: Config.Broker is missing")
+	case c.Store == nil:
+		return nil, errors.New("worker: Config.Store is missing")
+	case len(c.Games) == 0:
+		return nil, errors.New("worker: Config.Games is empty: a worker needs a game to play")
+	}
+	w := &Worker{
+		broker:  c.Broker,
+		store:   c.Store,
+		log:     c.Log,
+		now:     c.Now,
+		process: c.Process,
+		standby: orElse(c.Standby, 300*time.Millisecond),
+		every:   orElse(c.Look, 30*time.Second),
+		drain:   orElse(c.Drain, 10*time.Second),
+		games:   map[key]*game{},
+		rooms:   map[string]*room{},
+		slots:   make(chan struct{}, atOnce),
+		again:   make(chan struct{}, 1),
+	}
+	if w.log == nil {
+		w.log = slog.Default()
+	}
+	if w.now == nil {
+		w.now = time.Now
+	}
+	if w.process == "" {
+		w.process = uuid.NewString()
+	}
+	var err error
+	if w.metrics, err = newMetrics(c.Metrics, w); err != nil {
+		return nil, fmt.Errorf("worker: register metrics: %w", err)
+	}
+	for _, d := range c.Games {
+		g := &game{Definition: d, key: key{d.Name(), d.Version()}, policy: d.Policy()}
+		if w.games[g.key] != nil {
+			return nil, fmt.Errorf("worker: game %s version %s is given twice", g.name, g.version)
+		}
+		switch k := g.policy.Keep.(type) {
+		case handlers.Checkpointed:
+			g.keep, g.every = checkpointed, orElse(k.Every, time.Second)
+		case handlers.Ephemeral:
+			g.keep = ephemeral
+		}
+		g.counts = w.metrics.of(g.key)
+		w.games[g.key] = g
+	}
+	return w, nil
+}
+
+func orElse(d, otherwise time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return otherwise
+}
+
+// Games returns the versions this worker plays by game, for the process's announcement.
+func (w *Worker) Games() map[string][]string {
+	games := map[string][]string{}
+	for k := range w.games {
+		games[k.name] = append(games[k.name], k.version)
+	}
+	for _, versions := range games {
+		slices.Sort(versions)
+	}
+	return games
+}
+
+// Rooms returns how many rooms are awake here, for the process's announcement.
+func (w *Worker) Rooms() int { return int(w.awake.Load()) }
+
+// Run plays until ctx ends. Then it takes nothing new, finishes what is under way (committed, published, acked; a room
+// that is kept by checkpoints is saved), hands its rooms over, and returns nil: after at most Config.Drain, when what
+// is left is cut; unacked messages then go to the next worker. It returns an error only when the board can't be
+// watched. On return all its goroutines have ended. A Worker runs once.
+func (w *Worker) Run(ctx context.Context) error {
+	w.mu.Lock()
+	if w.ran {
+		w.mu.Unlock()
+		return errors.New("worker: Run was called a second time")
+	}
+	w.ran = true
+	work, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	taking, stop := context.WithCancel(ctx)
+	defer stop()
+	w.work, w.taking = work, taking
+	w.mu.Unlock()
+
+	err := w.watch(taking)
+	stop()
+	w.mu.Lock()
+	w.stopped = true
+	w.mu.Unlock()
+	w.each(func(r *room) { r.setRank(nowhere) })
+
+	timer := time.AfterFunc(w.drain, func() {
+		w.log.Warn("worker cuts what did not finish in time", "drain", w.drain, "rooms", w.count())
+		cut()
+	})
+	w.running.Wait()
+	timer.Stop()
+	return err
+}
+
+// each calls do for every room there is, without a lock held.
+func (w *Worker) each(do func(*room)) {
+	w.mu.Lock()
+	rooms := make([]*room, 0, len(w.rooms))
+	for _, r := range w.rooms {
+		rooms = append(rooms, r)
+	}
+	w.mu.Unlock()
+	for _, r := range rooms {
+		do(r)
+	}
+}
+
+func (w *Worker) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.rooms)
+}
