@@ -84,3 +84,16 @@ func left(t *testing.T, server testservers.Rabbit) func() (queues, bindings int)
 		return len(qs), bindings
 	}
 }
+
+func BenchmarkRoundTrip(b *testing.B) {
+	r := dial(b, testservers.RabbitMQ(b).URL)
+	defer r.Close()
+	brokertest.Bench(b, r)
+}
+
+func BenchmarkRoundTripsOfManyRooms(b *testing.B) {
+	r := dial(b, testservers.RabbitMQ(b).URL)
+	defer r.Close()
+	b.SetParallelism(50)
+	brokertest.BenchParallel(b, r)
+}
