@@ -1,0 +1,123 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"time"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/madang-games/madang/store"
+)
+
+// expPerLevel is how much experience lifts a player by one level.
+const expPerLevel = 100
+
+const accountColumns = `a.id, a.name, a.guest, a.exp, a.gold, a.win, a.lose, a.draw, a.created_at`
+
+const (
+	selectAccount    = `SELECT ` + accountColumns + ` FROM accounts a WHERE a.id = $1`
+	selectByIdentity = `SELECT ` + accountColumns + ` FROM identities i JOIN accounts a ON a.id = i.account
+		WHERE i.platform = $1 AND i.subject = $2`
+	insertAccount = `INSERT INTO accounts (id, name, folded, guest, exp, gold, win, lose, draw, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (folded) DO NOTHING`
+	insertIdentity = `INSERT INTO identities (platform, subject, account) VALUES ($1, $2, $3)
+		ON CONFLICT (platform, subject) DO NOTHING`
+	addAward = `UPDATE accounts SET exp = exp + $2, gold = gold + $3, win = win + $4, lose = lose + $5, draw = draw + $6
+		WHERE id = $1`
+)
+
+// fold is the form of a name in which names that differ in case, or in how their letters are composed, are the same
+// (Unicode 3.13, default caseless matching of compatibility-equivalent text).
+func fold(name string) string {
+	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(name)))
+}
+
+func level(exp int64) int64 { return 1 + max(exp, 0)/expPerLevel }
+
+func account(ctx context.Context, q querier, query string, args ...any) (store.Account, error) {
+	var a store.Account
+	var created int64
+	err := one(ctx, q, query, args, &a.ID, &a.Name, &a.Guest, &a.Exp, &a.Gold, &a.Win, &a.Lose, &a.Draw, &created)
+	if err != nil {
+		return store.Account{}, err
+	}
+	a.Level, a.CreatedAt = level(a.Exp), fromMicros(created)
+	return a, nil
+}
+
+// CreateAccount implements [store.Accounts]. The level is derived from a.Exp.
+func (s *Store) CreateAccount(ctx context.Context, a store.Account, id store.Identity) (store.Account, bool, error) {
+	var kept store.Account
+	var created bool
+	again := errors.New("the identity has just been made by somebody else")
+	create := func(ctx context.Context, q querier) (err error) {
+		created = false
+		if id.Subject != "" {
+			kept, err = account(ctx, q, selectByIdentity, id.Platform, id.Subject)
+			if !errors.Is(err, stdsql.ErrNoRows) {
+				return err
+			}
+		}
+		n, err := q.exec(ctx, insertAccount,
+			a.ID, a.Name, fold(a.Name), a.Guest, a.Exp, a.Gold, a.Win, a.Lose, a.Draw, a.CreatedAt.UnixMicro())
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			// Perhaps the same player has got it a moment ago, by the same identity.
+			if id.Subject != "" {
+				kept, err = account(ctx, q, selectByIdentity, id.Platform, id.Subject)
+				if !errors.Is(err, stdsql.ErrNoRows) {
+					return err
+				}
+			}
+			return store.ErrNameTaken
+		}
+		if id.Subject != "" {
+			n, err := q.exec(ctx, insertIdentity, id.Platform, id.Subject, a.ID)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				return again
+			}
+		}
+		kept, created = a, true
+		kept.Level, kept.CreatedAt = level(a.Exp), a.CreatedAt.UTC().Truncate(time.Microsecond)
+		return nil
+	}
+	err := s.db.write(ctx, create)
+	if errors.Is(err, again) {
+		err = s.db.write(ctx, create) // identities are never taken away: this one finds it
+	}
+	if err != nil {
+		return store.Account{}, false, s.failed(ctx, "create account", err)
+	}
+	return kept, created, nil
+}
+
+// AccountByIdentity implements [store.Accounts].
+func (s *Store) AccountByIdentity(ctx context.Context, id store.Identity) (a store.Account, err error) {
+	if id.Subject == "" {
+		return a, s.failed(ctx, "find account", store.ErrNotFound)
+	}
+	err = s.db.read(ctx, func(ctx context.Context, q querier) (err error) {
+		a, err = account(ctx, q, selectByIdentity, id.Platform, id.Subject)
+		return err
+	})
+	return a, s.failed(ctx, "find account", err)
+}
+
+// Account implements [store.Accounts].
+func (s *Store) Account(ctx context.Context, id string) (a store.Account, err error) {
+	err = s.db.read(ctx, func(ctx context.Context, q querier) (err error) {
+		a, err = account(ctx, q, selectAccount, id)
+		return err
+	})
+	return a, s.failed(ctx, "find account", err)
+}
+
+func fromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }

@@ -1,0 +1,150 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+
+	"github.com/madang-games/madang/store"
+)
+
+const (
+	// postgresTries is how often a transaction is run that the database undoes because of others.
+	postgresTries = 10
+	// postgresGroup is how many commits share a transaction at most.
+	postgresGroup = 256
+	// committers is how many groups may be on their way at once: while one is being fsynced the next is brought.
+	committers = 2
+	// groupTime bounds a group of commits when the database does not answer.
+	groupTime = 15 * time.Second
+	// migrationLock is the advisory lock of all who migrate ("madang" in ASCII).
+	migrationLock = 0x6d6164616e67
+)
+
+// postgresDB runs each piece of work in a transaction of its own on a pool of connections; only plain commits are
+// gathered (see postgresDB.play).
+type postgresDB struct {
+	store *Store
+	pool  *pgxpool.Pool
+	db    *stdsql.DB // the same connections
+	line  *line[*store.Commit]
+}
+
+func postgresConfig(dsn string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if !setInDSN(dsn, "pool_max_conns") {
+		config.MaxConns = 16
+	}
+	// Every statement here has its index. Plans made while the tables are small are kept; they must not read whole
+	// tables when these have grown.
+	defaults := map[string]string{"enable_seqscan": "off", "jit": "off", "application_name": "madang"}
+	for name, value := range defaults {
+		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
+			config.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = 5 * time.Second
+	}
+	return config, nil
+}
+
+// openPostgres connects and migrates once.
+func (s *Store) openPostgres(ctx context.Context, config *pgxpool.Config) (again bool, err error) {
+	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), config.Copy())
+	if err != nil {
+		return false, err
+	}
+	d := &postgresDB{store: s, pool: pool, db: stdlib.OpenDBFromPool(pool), line: newLine[*store.Commit](lineLength)}
+	if err := d.migrate(ctx); err != nil {
+		d.db.Close()
+		pool.Close()
+		return unavailable(err) && !refused(err), err
+	}
+	s.db = d
+	var serving sync.WaitGroup
+	for range committers {
+		serving.Go(func() { d.line.serve(postgresGroup, d.play) })
+	}
+	go func() {
+		serving.Wait()
+		close(d.line.ended)
+	}()
+	return false, nil
+}
+
+// migrate holds an advisory lock meanwhile; it ends with its connection.
+func (d *postgresDB) migrate(ctx context.Context) (err error) {
+	conn, err := d.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock)); err != nil {
+		return err
+	}
+	defer func() {
+		_, unlock := conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(migrationLock))
+		err = errors.Join(err, unlock)
+	}()
+	return migrate(ctx, d.db, goose.DialectPostgres, "postgres", d.store.log)
+}
+
+func (d *postgresDB) read(ctx context.Context, f work) error { return f(ctx, direct{d.db}) }
+
+// write runs f at READ COMMITTED, the server's default: each statement sees what was committed when it began.
+func (d *postgresDB) write(ctx context.Context, f work) (err error) {
+	for range postgresTries {
+		if err = d.writeOnce(ctx, f); !undone(err) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: undone %d times because of other transactions: %w", store.ErrUnavailable, postgresTries, err)
+}
+
+func (d *postgresDB) writeOnce(ctx context.Context, f work) error {
+	tx, err := d.db.BeginTx(ctx, &stdsql.TxOptions{Isolation: stdsql.LevelReadCommitted})
+	if err != nil {
+		return err
+	}
+	if err := f(ctx, direct{tx}); err != nil {
+		// On a broken connection the rollback fails, and the server does it by itself.
+		_ = tx.Rollback()
+		return err
+	}
+	return tx.Commit()
+}
+
+func (d *postgresDB) lockRow(orSkip bool) string {
+	if orSkip {
+		return " FOR NO KEY UPDATE SKIP LOCKED"
+	}
+	return " FOR NO KEY UPDATE"
+}
+
+func (d *postgresDB) ready(ctx context.Context) error { return d.pool.Ping(ctx) }
+
+func (d *postgresDB) close() error {
+	d.line.close()
+	<-d.line.ended
+	err := d.db.Close()
+	d.pool.Close()
+	return err
+}
+
+// setInDSN reports whether the address says a setting of the pool itself; the pool's default depends on the machine.
+func setInDSN(dsn, name string) bool {
+	u, err := url.Parse(dsn)
+	return err == nil && u.Query().Has(name)
+}

@@ -1,0 +1,215 @@
+package sql
+
+import (
+	"cmp"
+	"context"
+	stdsql "database/sql"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/madang-games/madang/store"
+)
+
+const (
+	raiseTerm = `UPDATE records SET term = term + 1 WHERE room = $1 RETURNING term, epoch, n, published, memory`
+	selectLog = `SELECT first, last, data FROM log WHERE room = $1 AND epoch = $2 ORDER BY last`
+
+	// The fence: everything else of a commit follows only when this has found its row.
+	updateRecord = `UPDATE records SET epoch = $3, n = $4, published = $5, wake = $6, memory = COALESCE($7, memory)
+		WHERE room = $1 AND term = $2 AND NOT closed AND epoch <= $3`
+	selectFence = `SELECT term, closed, epoch FROM records WHERE room = $1`
+	// A run may come again after an error that left open whether it was kept.
+	insertLog = `INSERT INTO log (room, epoch, last, first, data) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (room, epoch, last) DO UPDATE SET first = excluded.first, data = excluded.data`
+	// Epochs only rise, so the older ones are the other ones.
+	deleteLog = `DELETE FROM log WHERE room = $1 AND (epoch, last) <= ($2, $3)`
+
+	// Somebody who left and came back before the room heard of the leaving keeps the new seat.
+	deleteSeat = `DELETE FROM seats WHERE room = $1 AND account = $2 AND NOT again`
+	keepSeat   = `UPDATE seats SET again = FALSE WHERE room = $1 AND account = $2 AND again`
+	seatSeat   = `UPDATE seats SET state = 'seated', since = $3, again = FALSE WHERE room = $1 AND account = $2 AND state = 'joining'`
+
+	updateState  = `UPDATE rooms SET state = $2 WHERE id = $1 AND state <> $2`
+	countSeats   = `SELECT count(*) FROM seats WHERE room = $1 AND state <> 'leaving'`
+	closeRecord  = `UPDATE records SET closed = TRUE, wake = FALSE WHERE room = $1`
+	dropSeats    = `DELETE FROM seats WHERE room = $1`
+	dropRoomsLog = `DELETE FROM log WHERE room = $1`
+)
+
+// TakeUp implements [store.Records].
+func (s *Store) TakeUp(ctx context.Context, id string) (store.Record, error) {
+	var r store.Record
+	err := s.db.write(ctx, func(ctx context.Context, q querier) (err error) {
+		r = store.Record{}
+		if err := one(ctx, q, raiseTerm, []any{id}, &r.Term, &r.Epoch, &r.N, &r.Published, &r.Memory); err != nil {
+			return err
+		}
+		if r.Room, err = room(ctx, q, id); err != nil {
+			return err
+		}
+		return all(ctx, q, selectLog, []any{id, int64(r.Epoch)}, func(rows *stdsql.Rows) error {
+			var l store.Logged
+			err := rows.Scan(&l.First, &l.Last, &l.Data)
+			r.Log = append(r.Log, l)
+			return err
+		})
+	})
+	if err != nil {
+		return store.Record{}, s.failed(ctx, "take up room", err)
+	}
+	return r, nil
+}
+
+// Commit implements [store.Records]. It gathers commits that come at the same time into one transaction. Once that has
+// begun, the end of ctx is waited out; so c and what it holds are not used any more when Commit returns. After an error
+// that wraps [store.ErrUnavailable] or the context's the commit may have happened: take the room up again and look at N.
+// A commit with a lower epoch than the record's is refused.
+func (s *Store) Commit(ctx context.Context, c *store.Commit) (closed bool, err error) {
+	switch c.State {
+	case "", store.Open, store.Playing, store.Closed:
+	default:
+		return false, fmt.Errorf("commit: unknown state %q", c.State)
+	}
+	closed, err = s.db.commit(ctx, c)
+	return closed, s.failed(ctx, "commit", err)
+}
+
+// plain commits touch nothing but their record and log.
+func plain(c *store.Commit) bool {
+	return c.State == "" && len(c.Seated) == 0 && len(c.Unseated) == 0 && len(c.Awards) == 0
+}
+
+// kept is the run to keep, if this very commit does not forget it.
+func kept(c *store.Commit) *store.Logged {
+	if c.Log == nil || c.Log.Last <= c.Forget {
+		return nil
+	}
+	return c.Log
+}
+
+// blob is b as a parameter: nil is NULL, empty is empty.
+func blob(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return b
+}
+
+// apply does c in the transaction of q.
+func (s *Store) apply(ctx context.Context, q querier, c *store.Commit) (closed bool, err error) {
+	n, err := q.exec(ctx, updateRecord, c.Room, int64(c.Term), int64(c.Epoch), int64(c.N), int64(c.Published), c.Wake, blob(c.Memory))
+	if err != nil {
+		return false, err
+	}
+	if n == 0 {
+		return false, s.fenced(ctx, q, c)
+	}
+	if l := kept(c); l != nil {
+		data := l.Data
+		if data == nil {
+			data = []byte{}
+		}
+		if _, err := q.exec(ctx, insertLog, c.Room, int64(c.Epoch), int64(l.Last), int64(l.First), data); err != nil {
+			return false, err
+		}
+	}
+	if _, err := q.exec(ctx, deleteLog, c.Room, int64(c.Epoch), int64(c.Forget)); err != nil {
+		return false, err
+	}
+	if plain(c) {
+		return false, nil
+	}
+	if c.State != "" {
+		// Whoever takes a seat locks the room first: so does this, before it touches seats.
+		var state store.RoomState
+		var capacity int
+		if err := one(ctx, q, selectDoor+s.db.lockRow(false), []any{c.Room}, &state, &capacity); err != nil {
+			return false, err
+		}
+	}
+	if err := seat(ctx, q, c); err != nil {
+		return false, err
+	}
+	if err := s.award(ctx, q, c); err != nil {
+		return false, err
+	}
+	switch c.State {
+	case "":
+		return false, nil
+	case store.Closed:
+		return closeRoom(ctx, q, c)
+	}
+	_, err = q.exec(ctx, updateState, c.Room, string(c.State))
+	return false, err
+}
+
+// fenced says why updateRecord found no row.
+func (s *Store) fenced(ctx context.Context, q querier, c *store.Commit) error {
+	var term, epoch uint64
+	var closed bool
+	if err := one(ctx, q, selectFence, []any{c.Room}, &term, &closed, &epoch); err != nil {
+		return err
+	}
+	switch {
+	case term != c.Term:
+		return store.ErrStaleTerm
+	case closed:
+		return store.ErrRoomClosed
+	case epoch > c.Epoch:
+		return fmt.Errorf("epoch %d is behind the room's, %d", c.Epoch, epoch)
+	}
+	return store.ErrStaleTerm // somebody has had it since, between two statements
+}
+
+func seat(ctx context.Context, q querier, c *store.Commit) error {
+	for _, user := range c.Unseated {
+		n, err := q.exec(ctx, deleteSeat, c.Room, user)
+		if err == nil && n == 0 {
+			_, err = q.exec(ctx, keepSeat, c.Room, user)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	now := time.Now().UnixMicro()
+	for _, user := range c.Seated {
+		if _, err := q.exec(ctx, seatSeat, c.Room, user, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) award(ctx context.Context, q querier, c *store.Commit) error {
+	// In one order everywhere, so that two rooms with the same players can't lock each other out.
+	awards := slices.SortedFunc(slices.Values(c.Awards), func(a, b store.Award) int { return cmp.Compare(a.User, b.User) })
+	for _, a := range awards {
+		n, err := q.exec(ctx, addAward, a.User, a.Exp, a.Gold, a.Win, a.Lose, a.Draw)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			s.log.Warn("award to an unknown user skipped", "room", c.Room, "user", a.User)
+		}
+	}
+	return nil
+}
+
+func closeRoom(ctx context.Context, q querier, c *store.Commit) (bool, error) {
+	if c.IfEmpty {
+		var left int
+		if err := one(ctx, q, countSeats, []any{c.Room}, &left); err != nil || left > 0 {
+			return false, err
+		}
+	}
+	if _, err := q.exec(ctx, updateState, c.Room, string(store.Closed)); err != nil {
+		return false, err
+	}
+	for _, statement := range []string{closeRecord, dropSeats, dropRoomsLog} {
+		if _, err := q.exec(ctx, statement, c.Room); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}

@@ -1,0 +1,180 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"time"
+
+	"github.com/madang-games/madang/store"
+)
+
+const seatColumns = `s.room, s.account, a.name, s.state, s.since FROM seats s JOIN accounts a ON a.id = s.account`
+
+const (
+	selectDoor = `SELECT state, capacity FROM rooms WHERE id = $1`
+	// The seats that count, and what there is of one user.
+	selectTaken = `SELECT count(CASE WHEN state <> 'leaving' THEN 1 END), max(CASE WHEN account = $2 THEN state END),
+		max(CASE WHEN account = $2 THEN since END), (SELECT name FROM accounts WHERE id = $2) FROM seats WHERE room = $1`
+	upsertSeat = `INSERT INTO seats (room, account, state, since, again) VALUES ($1, $2, 'joining', $3, FALSE)
+		ON CONFLICT (room, account) DO UPDATE SET state = excluded.state, since = excluded.since, again = TRUE`
+	// The fullest first, of equals the oldest.
+	selectFree = `SELECT o.id FROM (
+			SELECT r.id, r.capacity, r.created_at,
+				(SELECT count(*) FROM seats s WHERE s.room = r.id AND s.state <> 'leaving') AS taken
+			FROM rooms r WHERE r.state <> 'closed' AND r.state = 'open' AND r.game = $1 AND r.version = $2
+				AND NOT EXISTS (SELECT 1 FROM seats s WHERE s.room = r.id AND s.account = $3)
+		) o WHERE o.taken < o.capacity ORDER BY o.taken DESC, o.created_at, o.id LIMIT 8`
+	giveUpSeat = `UPDATE seats SET state = 'leaving', since = $3, again = FALSE
+		WHERE room = $1 AND account = $2 AND state <> 'leaving'`
+	countSeat   = `SELECT count(*) FROM seats WHERE room = $1 AND account = $2`
+	selectSeat  = `SELECT ` + seatColumns + ` WHERE s.room = $1 AND s.account = $2 AND s.state <> 'leaving'`
+	selectSeats = `SELECT ` + seatColumns + ` WHERE s.account = $1 AND s.state <> 'leaving' ORDER BY s.since, s.room`
+	selectLate  = `SELECT ` + seatColumns + ` WHERE s.state <> 'seated' AND s.since < $1 ORDER BY s.since LIMIT $2`
+)
+
+// TakeSeat implements [store.Seats]. ErrNotFound also when there is no such user.
+func (s *Store) TakeSeat(ctx context.Context, room, user string, now time.Time) (seat store.Seat, err error) {
+	err = s.db.write(ctx, func(ctx context.Context, q querier) (err error) {
+		seat, err = s.takeSeat(ctx, q, room, user, now, false, false)
+		return err
+	})
+	if err != nil {
+		return store.Seat{}, s.failed(ctx, "take seat", err)
+	}
+	return seat, nil
+}
+
+// takeSeat locks the room, so that nobody can close it or take a seat in it before the transaction has ended. With
+// stranger only an open room will do, and one in which user has no seat (else ErrRoomFull); with orSkip a room that
+// is locked is as good as ErrNotFound.
+func (s *Store) takeSeat(ctx context.Context, q querier, room, user string, now time.Time, stranger, orSkip bool) (store.Seat, error) {
+	seat := store.Seat{Room: room, User: user}
+	var state store.RoomState
+	var taken, capacity int
+	if err := one(ctx, q, selectDoor+s.db.lockRow(orSkip), []any{room}, &state, &capacity); err != nil {
+		return seat, err
+	}
+	if state == store.Closed {
+		return seat, store.ErrRoomClosed
+	}
+	var mine, name stdsql.NullString
+	var since stdsql.NullInt64
+	if err := one(ctx, q, selectTaken, []any{room, user}, &taken, &mine, &since, &name); err != nil {
+		return seat, err
+	}
+	if !name.Valid {
+		return seat, store.ErrNotFound
+	}
+	seat.Name = name.String
+	if stranger && (state != store.Open || mine.Valid) {
+		return seat, store.ErrRoomFull
+	}
+	if mine.Valid && store.SeatState(mine.String) != store.Leaving {
+		seat.State, seat.Since = store.SeatState(mine.String), fromMicros(since.Int64)
+		return seat, nil
+	}
+	if taken >= capacity {
+		return seat, store.ErrRoomFull
+	}
+	if _, err := q.exec(ctx, upsertSeat, room, user, now.UnixMicro()); err != nil {
+		return seat, err
+	}
+	seat.State, seat.Since = store.Joining, fromMicros(now.UnixMicro())
+	return seat, nil
+}
+
+// TakeAnySeat implements [store.Seats]. A room that user is just leaving is not offered. Under contention the second
+// fullest may be taken rather than waited for the fullest. Its search looks at every open room of the game and version.
+func (s *Store) TakeAnySeat(ctx context.Context, game, version, user string, now time.Time) (store.Seat, error) {
+	// The search locks nothing; the room it finds is looked at again when it is locked. Whenever all that were
+	// found have been filled meanwhile, others have got seats: the search begins again.
+	for {
+		var free []string
+		err := s.db.read(ctx, func(ctx context.Context, q querier) error {
+			return all(ctx, q, selectFree, []any{game, version, user}, func(rows *stdsql.Rows) error {
+				var id string
+				err := rows.Scan(&id)
+				free = append(free, id)
+				return err
+			})
+		})
+		if err == nil && len(free) == 0 {
+			err = store.ErrNotFound
+		}
+		if err != nil {
+			return store.Seat{}, s.failed(ctx, "take any seat", err)
+		}
+		for _, orSkip := range []bool{true, false} {
+			for _, id := range free {
+				var seat store.Seat
+				err := s.db.write(ctx, func(ctx context.Context, q querier) (err error) {
+					seat, err = s.takeSeat(ctx, q, id, user, now, true, orSkip)
+					return err
+				})
+				switch {
+				case err == nil:
+					return seat, nil
+				case errors.Is(err, store.ErrNotFound): // no such user; a room found is never taken away
+					return store.Seat{}, s.failed(ctx, "take any seat", err)
+				case errors.Is(err, stdsql.ErrNoRows), errors.Is(err, store.ErrRoomFull), errors.Is(err, store.ErrRoomClosed):
+				default:
+					return store.Seat{}, s.failed(ctx, "take any seat", err)
+				}
+			}
+		}
+	}
+}
+
+// GiveUpSeat implements [store.Seats]. A seat that is leaving stays so, since when it was.
+func (s *Store) GiveUpSeat(ctx context.Context, room, user string, now time.Time) error {
+	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
+		n, err := q.exec(ctx, giveUpSeat, room, user, now.UnixMicro())
+		if err != nil || n > 0 {
+			return err
+		}
+		if err := one(ctx, q, countSeat, []any{room, user}, &n); err != nil || n > 0 {
+			return err
+		}
+		return store.ErrNotFound
+	})
+	return s.failed(ctx, "give up seat", err)
+}
+
+// Seat implements [store.Seats].
+func (s *Store) Seat(ctx context.Context, room, user string) (store.Seat, error) {
+	seats, err := s.seats(ctx, selectSeat, room, user)
+	if err == nil && len(seats) == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return store.Seat{}, s.failed(ctx, "find seat", err)
+	}
+	return seats[0], nil
+}
+
+// SeatsOf implements [store.Seats].
+func (s *Store) SeatsOf(ctx context.Context, user string) ([]store.Seat, error) {
+	seats, err := s.seats(ctx, selectSeats, user)
+	return seats, s.failed(ctx, "list seats", err)
+}
+
+// PendingSeats implements [store.Seats]. The oldest come first.
+func (s *Store) PendingSeats(ctx context.Context, before time.Time, limit int) ([]store.Seat, error) {
+	seats, err := s.seats(ctx, selectLate, before.UnixMicro(), max(limit, 0))
+	return seats, s.failed(ctx, "list pending seats", err)
+}
+
+func (s *Store) seats(ctx context.Context, query string, args ...any) (seats []store.Seat, err error) {
+	err = s.db.read(ctx, func(ctx context.Context, q querier) error {
+		return all(ctx, q, query, args, func(rows *stdsql.Rows) error {
+			var seat store.Seat
+			var since int64
+			err := rows.Scan(&seat.Room, &seat.User, &seat.Name, &seat.State, &since)
+			seat.Since = fromMicros(since)
+			seats = append(seats, seat)
+			return err
+		})
+	})
+	return seats, err
+}

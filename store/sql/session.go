@@ -1,0 +1,50 @@
+package sql
+
+import (
+	"context"
+	"time"
+
+	"github.com/madang-games/madang/store"
+)
+
+const (
+	upsertSession = `INSERT INTO sessions (account, id, token, expires_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (account) DO UPDATE SET id = excluded.id, token = excluded.token, expires_at = excluded.expires_at`
+	selectSession = `SELECT s.id, s.account, a.name, s.expires_at FROM sessions s JOIN accounts a ON a.id = s.account
+		WHERE s.token = $1 AND s.expires_at > $2`
+	deleteSession = `DELETE FROM sessions WHERE account = $1 AND id = $2`
+)
+
+// StartSession implements [store.Sessions]. ErrNotFound: there is no such user.
+func (s *Store) StartSession(ctx context.Context, n store.Session, token store.TokenHash) error {
+	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
+		_, err := q.exec(ctx, upsertSession, n.User, n.ID, token[:], n.ExpiresAt.UnixMicro())
+		if foreignKey(err) {
+			return store.ErrNotFound
+		}
+		return err
+	})
+	return s.failed(ctx, "start session", err)
+}
+
+// Session implements [store.Sessions].
+func (s *Store) Session(ctx context.Context, token store.TokenHash, now time.Time) (n store.Session, err error) {
+	var expires int64
+	err = s.db.read(ctx, func(ctx context.Context, q querier) error {
+		return one(ctx, q, selectSession, []any{token[:], now.UnixMicro()}, &n.ID, &n.User, &n.Name, &expires)
+	})
+	if err != nil {
+		return store.Session{}, s.failed(ctx, "find session", err)
+	}
+	n.ExpiresAt = fromMicros(expires)
+	return n, nil
+}
+
+// EndSession implements [store.Sessions].
+func (s *Store) EndSession(ctx context.Context, user, id string) error {
+	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
+		_, err := q.exec(ctx, deleteSession, user, id)
+		return err
+	})
+	return s.failed(ctx, "end session", err)
+}

@@ -1,0 +1,198 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/madang-games/madang/store"
+)
+
+const (
+	sqliteReaders = 8
+	// busyMillis is how long one process waits for another that writes, in milliseconds.
+	busyMillis = 10_000
+	// sqliteGroup is how many changes share a transaction at most: the last one waits for all.
+	sqliteGroup = 128
+	lineLength  = 1024
+)
+
+// sqliteDB has one connection that writes, in the hands of one goroutine, and several that read. Readers see what is
+// committed and never wait for the writer, nor it for them.
+//
+// Everything that writes goes through one line: what waits is done in one transaction, each piece of work in a savepoint
+// of its own, so that one's failure undoes only itself and all share one fsync.
+type sqliteDB struct {
+	store   *Store
+	readers *stdsql.DB
+	reading *prepared
+	writers *stdsql.DB
+	conn    *stdsql.Conn // the line's only
+	writing *prepared    // on conn
+	line    *line[work]
+}
+
+// openSQLite opens the file once. synchronous is SQLite's pragma.
+func (s *Store) openSQLite(ctx context.Context, file, synchronous string) (again bool, err error) {
+	busy := func(err error) (bool, error) { return sqliteBusy(err), err }
+	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+		return false, fmt.Errorf("make the database's folder: %w", err)
+	}
+	address := fmt.Sprintf("%s?_pragma=busy_timeout(%d)&_pragma=foreign_keys(1)&_pragma=synchronous(%s)&_pragma=cache_size(-16000)",
+		file, busyMillis, synchronous)
+	if err := migrateSQLite(ctx, file, address, s); err != nil {
+		return busy(err)
+	}
+	d := &sqliteDB{store: s, line: newLine[work](lineLength)}
+	if d.readers, err = stdsql.Open("sqlite", address+"&_pragma=query_only(1)"); err != nil {
+		return false, err
+	}
+	d.readers.SetMaxOpenConns(sqliteReaders)
+	d.readers.SetMaxIdleConns(sqliteReaders)
+	d.reading = &prepared{on: d.readers, rewrite: numbered}
+	if d.writers, err = stdsql.Open("sqlite", address); err != nil {
+		d.readers.Close()
+		return false, err
+	}
+	// The connection outlives ctx.
+	if d.conn, err = d.writers.Conn(context.WithoutCancel(ctx)); err == nil {
+		err = d.readers.PingContext(ctx)
+	}
+	if err != nil {
+		return busy(errors.Join(err, d.writers.Close(), d.readers.Close()))
+	}
+	d.writing = &prepared{on: d.conn, rewrite: numbered}
+	s.db = d
+	go func() {
+		defer close(d.line.ended)
+		d.line.serve(sqliteGroup, d.play)
+	}()
+	return false, nil
+}
+
+// migrateSQLite holds an exclusive lock on a second, empty database beside the file. SQLite's own locks work on every
+// system and end with their process, and the migrations have the file itself for their transactions.
+func migrateSQLite(ctx context.Context, file, address string, s *Store) (err error) {
+	locks, err := stdsql.Open("sqlite", fmt.Sprintf("%s-lock?_pragma=busy_timeout(%d)", file, busyMillis))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, locks.Close()) }()
+	lock, err := locks.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if _, err := lock.ExecContext(ctx, "BEGIN EXCLUSIVE"); err != nil {
+		return fmt.Errorf("lock the database against others that start: %w", err)
+	}
+	defer func() {
+		_, unlock := lock.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		err = errors.Join(err, unlock)
+	}()
+	db, err := stdsql.Open("sqlite", address)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	// Kept in the file from the first time on.
+	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+		return fmt.Errorf("begin the write-ahead log: %w", err)
+	}
+	return migrate(ctx, db, goose.DialectSQLite3, "sqlite", s.log)
+}
+
+// numbered makes $1 into ?1: SQLite takes $1 for a name.
+func numbered(query string) string { return strings.ReplaceAll(query, "$", "?") }
+
+func (d *sqliteDB) read(ctx context.Context, f work) error { return f(ctx, d.reading) }
+
+func (d *sqliteDB) write(ctx context.Context, f work) error { return d.line.do(ctx, f) }
+
+func (d *sqliteDB) commit(ctx context.Context, c *store.Commit) (closed bool, err error) {
+	err = d.line.do(ctx, func(ctx context.Context, q querier) (err error) {
+		closed, err = d.store.apply(ctx, q, c)
+		return err
+	})
+	return closed && err == nil, err
+}
+
+// play does a group of work in one transaction.
+func (d *sqliteDB) play(group []*job[work]) {
+	// Nobody's context: the work is short, it is several callers', and waiting for other processes has a bound.
+	ctx := context.Background()
+	fail := func(err error) {
+		for _, j := range group {
+			j.err = err
+		}
+	}
+	if _, err := d.writing.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		fail(err)
+		return
+	}
+	for _, j := range group {
+		if err := d.playOne(ctx, j, len(group) == 1); err != nil {
+			d.rollback(ctx)
+			fail(err)
+			return
+		}
+	}
+	if len(group) == 1 && group[0].err != nil {
+		d.rollback(ctx)
+		return
+	}
+	if _, err := d.writing.exec(ctx, "COMMIT"); err != nil {
+		d.rollback(ctx)
+		fail(err)
+	}
+}
+
+// playOne sets the outcome of j. The error is the whole group's: the transaction can't go on.
+func (d *sqliteDB) playOne(ctx context.Context, j *job[work], alone bool) error {
+	if alone {
+		j.err = j.work(ctx, d.writing)
+		return nil
+	}
+	if _, err := d.writing.exec(ctx, "SAVEPOINT one"); err != nil {
+		return err
+	}
+	if j.err = j.work(ctx, d.writing); j.err != nil {
+		if _, err := d.writing.exec(ctx, "ROLLBACK TO one"); err != nil {
+			return errors.Join(j.err, err) // SQLite has undone everything by itself: disk full, input/output error
+		}
+	}
+	_, err := d.writing.exec(ctx, "RELEASE one")
+	return err
+}
+
+func (d *sqliteDB) rollback(ctx context.Context) {
+	// An error says that SQLite has rolled back by itself.
+	_, _ = d.writing.exec(ctx, "ROLLBACK")
+}
+
+func (d *sqliteDB) lockRow(bool) string { return "" } // a writer is alone
+
+func (d *sqliteDB) ready(ctx context.Context) error {
+	var n int
+	return one(ctx, d.reading, "SELECT count(*) FROM schema_versions", nil, &n)
+}
+
+func (d *sqliteDB) close() error {
+	d.line.close()
+	<-d.line.ended
+	d.writing.close()
+	d.reading.close()
+	return errors.Join(d.conn.Close(), d.writers.Close(), d.readers.Close())
+}
+
+func sqliteBusy(err error) bool {
+	code := sqliteCode(err) & 0xff
+	return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
+}
