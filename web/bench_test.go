@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -82,6 +81,7 @@ type pipes struct {
 	*memory.Broker
 	send     atomic.Pointer[func(*broker.Message) error] // called first; its error is Send's
 	receiver broker.Receiver
+	bound    atomic.Int64 // rooms bound by the feed
 }
 
 func (p *pipes) Send(ctx context.Context, m *broker.Message) error {
@@ -97,7 +97,23 @@ func (p *pipes) onSend(before func(*broker.Message) error) { p.send.Store(&befor
 
 func (p *pipes) Feed(ctx context.Context, r broker.Receiver) (broker.Feed, error) {
 	p.receiver = r
-	return p.Broker.Feed(ctx, r)
+	f, err := p.Broker.Feed(ctx, r)
+	return countedFeed{f, p}, err
+}
+
+type countedFeed struct {
+	broker.Feed
+	pipes *pipes
+}
+
+func (f countedFeed) Bind(ctx context.Context, room string) error {
+	f.pipes.bound.Add(1)
+	return f.Feed.Bind(ctx, room)
+}
+
+func (f countedFeed) Unbind(ctx context.Context, room string) error {
+	f.pipes.bound.Add(-1)
+	return f.Feed.Unbind(ctx, room)
 }
 
 // bench is a gateway with everything around it, in a bubble of its own: time passes only when nothing else can
@@ -127,7 +143,7 @@ func play(t *testing.T, c web.Config, test func(b *bench)) {
 		b.pipes = &pipes{Broker: memory.New(memory.Config{Log: slog.New(slog.DiscardHandler)})}
 		defer b.pipes.Close()
 		b.serve(c)
-		defer b.stop()
+		defer func() { b.stop() }()
 		test(b)
 	})
 }
@@ -201,7 +217,7 @@ type room struct {
 // open opens room r1 and plays it until the test ends.
 func (b *bench) open() *room {
 	ctx := context.Background()
-	if err := b.pipes.Open(ctx, broker.Spec{Room: "r1", Bound: 100}); err != nil {
+	if err := b.pipes.Open(ctx, broker.Spec{Room: "r1"}); err != nil {
 		b.Fatal(err)
 	}
 	r := &room{b: b, heard: make(chan *broker.Message, 1000), term: 1, at: broker.Position{Epoch: 1}}
@@ -339,7 +355,7 @@ func (b *bench) connect(options *websocket.DialOptions) (*client, error) {
 	return c, nil
 }
 
-// open connects and reads all that comes.
+// socket connects and reads all that comes.
 func (b *bench) socket() *client {
 	b.Helper()
 	c, err := b.connect(nil)
@@ -478,5 +494,3 @@ func (c *client) refused(code string, status websocket.StatusCode, headers ...st
 	}
 	c.ends(status, code)
 }
-
-var _ io.Closer = (*wire)(nil)

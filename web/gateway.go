@@ -45,7 +45,7 @@ type Gateway struct {
 	jobs     atomic.Int64
 	attempts atomic.Uint64
 	keepers  sync.WaitGroup
-	doubted  chan *session
+	errands  chan func(context.Context) // for Run to do
 	ready    atomic.Bool
 
 	mu        sync.Mutex
@@ -78,7 +78,7 @@ func New(c Config) (*Gateway, error) {
 		},
 		fed:      make(chan struct{}),
 		lanes:    make(chan struct{}, lanes),
-		doubted:  make(chan *session, 1024),
+		errands:  make(chan func(context.Context), 1024),
 		sessions: map[*session]struct{}{}, users: map[string][]*session{}, addresses: map[string]int{},
 	}
 	for _, origin := range c.Origins {

@@ -17,6 +17,7 @@ type outbox struct {
 
 	mu       sync.Mutex
 	waiting  []packet
+	from     int // what lies before has been taken
 	packets  int // waiting, or taken and not yet written
 	bytes    int // the same
 	closed   bool
@@ -54,8 +55,7 @@ func (o *outbox) close(last packet, forget bool) {
 	if !o.closed {
 		o.closed = true
 		if forget {
-			clear(o.waiting)
-			o.waiting = o.waiting[:0]
+			o.emptyLocked()
 		}
 		if last.size() > 0 {
 			o.waiting = append(o.waiting, last)
@@ -72,22 +72,52 @@ func (o *outbox) ring() {
 	}
 }
 
+// withdraw forgets what waits of those packets that begin with the very bytes of head.
+func (o *outbox) withdraw(head []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	kept := o.waiting[:o.from]
+	for _, p := range o.waiting[o.from:] {
+		if len(p.head) > 0 && &p.head[0] == &head[0] {
+			o.packets--
+			o.bytes -= p.size()
+		} else {
+			kept = append(kept, p)
+		}
+	}
+	clear(o.waiting[len(kept):])
+	o.waiting = kept
+}
+
 // keepPackets is the longest list of packets that an idle connection keeps.
 const keepPackets = 16
 
-// take returns all that waits, in order, and whether nothing will follow. used is a list taken before, for reuse.
-func (o *outbox) take(used []packet) (taken []packet, last bool) {
-	clear(used)
-	if cap(used) > keepPackets {
-		used = nil
+func (o *outbox) emptyLocked() {
+	clear(o.waiting)
+	if o.waiting = o.waiting[:0]; cap(o.waiting) > keepPackets {
+		o.waiting = nil
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	taken, o.waiting = o.waiting, used[:0]
-	return taken, o.closed
+	o.from = 0
 }
 
-// written says that taken packets have been written.
+// take fills into with the oldest that wait. It returns how many they are, and whether nothing will follow them.
+func (o *outbox) take(into []packet) (n int, last bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n = copy(into, o.waiting[o.from:])
+	clear(o.waiting[o.from : o.from+n])
+	switch o.from += n; {
+	case o.from == len(o.waiting):
+		o.emptyLocked()
+	case o.from > len(o.waiting)/2: // what was taken makes way for what comes
+		left := copy(o.waiting, o.waiting[o.from:])
+		clear(o.waiting[left:])
+		o.waiting, o.from = o.waiting[:left], 0
+	}
+	return n, o.closed && len(o.waiting) == 0
+}
+
+// written says that packets which were taken have been written.
 func (o *outbox) written(packets, bytes int) {
 	o.mu.Lock()
 	o.packets -= packets

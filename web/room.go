@@ -253,7 +253,8 @@ func (r *room) replayLocked(e *encoding) int {
 	}
 	answer := e.o.Request != 0 && len(e.o.To) > 0 && e.o.To[0] == sub.s.user.User
 	if !sub.s.out.offer(e.packet(sub.head, answer)) {
-		// More has to be said than can wait. Coming back would end the same way, so it gets a snapshot.
+		// More has to be said than can wait. Coming back would end the same way, so it gets a snapshot instead.
+		sub.s.out.withdraw(sub.head)
 		sub.resume = broker.Position{}
 		r.attachLocked(sub)
 		return 0

@@ -60,7 +60,7 @@ func (g *Gateway) insist(ctx context.Context, what string, do func() error) erro
 	}
 }
 
-// mind checks sessions until ctx ends.
+// mind runs errands and checks sessions until ctx ends.
 func (g *Gateway) mind(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
@@ -68,8 +68,8 @@ func (g *Gateway) mind(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case s := <-g.doubted:
-			g.check(ctx, s)
+		case do := <-g.errands:
+			do(ctx)
 		case <-ticker.C:
 			g.sweep(ctx)
 		}

@@ -64,7 +64,7 @@ func (g *Gateway) see(n broker.Notice) {
 		case m.Session == "":
 			s.end(refuseNotSignedIn, "")
 		case m.Since != 0 && (m.Since < s.since || m.Since == s.since && m.Conn < s.id):
-			// The other one is older; its own gateway hears of this one, too.
+			g.errand(func(context.Context) { s.postMoved() }) // it is the other one that must end
 		case m.Since != 0:
 			s.end(refuseReplaced, "")
 		case m.Session != s.user.ID:
@@ -73,12 +73,19 @@ func (g *Gateway) see(n broker.Notice) {
 	}
 }
 
-// doubt has the session checked soon, by Run. Where too many are doubted already, the sweep finds it later.
+// doubt has the session checked soon.
 func (g *Gateway) doubt(s *session) {
+	s.checked.Store(0) // should there be no time for it, the sweep will find it
+	g.errand(func(ctx context.Context) { g.check(ctx, s) })
+}
+
+// errand has Run do what would take too long here. Past its bound errands are dropped: notices are hints.
+func (g *Gateway) errand(do func(ctx context.Context)) {
 	select {
-	case g.doubted <- s:
+	case g.errands <- do:
 	default:
-		s.checked.Store(0)
+		g.metrics.dropped.WithLabelValues("errand").Inc()
+		g.log.Warn("too many notices about sessions at once; one is passed over")
 	}
 }
 

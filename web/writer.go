@@ -50,10 +50,9 @@ func (s *session) write() {
 // writeAll writes what the outbox gives, and heart-beats in between, until the outbox ends (last) or put fails.
 func (s *session) writeAll(put func(websocket.MessageType, []byte) error) (last bool, err error) {
 	var (
-		packets []packet
-		beat    *time.Timer
-		beats   <-chan time.Time
-		wrote   = time.Now()
+		beat  *time.Timer
+		beats <-chan time.Time
+		wrote = time.Now()
 	)
 	defer func() {
 		if beat != nil {
@@ -61,17 +60,13 @@ func (s *session) writeAll(put func(websocket.MessageType, []byte) error) (last 
 		}
 	}()
 	for {
-		packets, last = s.out.take(packets)
-		for rest := packets; len(rest) > 0; {
-			n, bytes, err := putJoined(rest, put)
-			s.out.written(n, bytes)
-			if err != nil {
-				return false, err
-			}
-			rest, wrote = rest[n:], time.Now()
+		some, last, err := s.writeSome(put)
+		if err != nil || last {
+			return last, err
 		}
-		if last {
-			return true, nil
+		if some {
+			wrote = time.Now()
+			continue
 		}
 		every := time.Duration(s.beat.Load())
 		if every > 0 && beat == nil {
@@ -91,6 +86,26 @@ func (s *session) writeAll(put func(websocket.MessageType, []byte) error) (last 
 			beat.Reset(every - idle)
 		}
 	}
+}
+
+// taking is how many packets the writer takes out of the outbox at a time.
+const taking = 64
+
+var takeBuffers = sync.Pool{New: func() any { return new([taking]packet) }}
+
+// writeSome writes some of what waits, if anything does, and says whether nothing will follow it.
+func (s *session) writeSome(put func(websocket.MessageType, []byte) error) (some, last bool, err error) {
+	taken := takeBuffers.Get().(*[taking]packet)
+	n, last := s.out.take(taken[:])
+	for rest := taken[:n]; len(rest) > 0 && err == nil; {
+		var joined, bytes int
+		joined, bytes, err = putJoined(rest, put)
+		s.out.written(joined, bytes)
+		rest = rest[joined:]
+	}
+	clear(taken[:n])
+	takeBuffers.Put(taken)
+	return n > 0, last && err == nil, err
 }
 
 // putJoined writes the first packets as one WebSocket message and says how many they were. A message is text where
