@@ -104,3 +104,23 @@ func (in *Instance) hook(s *step, h hook, m *member) error {
 	}
 	return guard(func() error { return h(&in.room, m.player()) })
 }
+
+// HoldAgain begins the grace of every member that is not online anew, at now: for a process that takes the room up
+// after another one, as nobody could come back while no process had it. It returns whether there was such a member.
+func (in *Instance) HoldAgain(now time.Time) bool {
+	if in.ended || in.broken != nil {
+		return false
+	}
+	held := false
+	for _, m := range in.members {
+		if !m.Online {
+			in.advance(now)
+			in.hold(m)
+			held = true
+		}
+	}
+	if held {
+		in.renew()
+	}
+	return held
+}

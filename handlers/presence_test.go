@@ -188,3 +188,37 @@ func TestManyGracesAtOnce(t *testing.T) {
 		t.Errorf("got %+v, want all gone", res)
 	}
 }
+
+func TestHoldAgainGivesAbsentPlayersTheirGraceAnew(t *testing.T) {
+	t.Parallel()
+	g := hooked("")
+	start := time.Unix(1_700_000_000, 0).UTC()
+	opening, err := g.Open("r", nil, start)
+	must(t, err)
+	in, err := g.Load("r", opening.Memory)
+	must(t, err)
+	in.Play(handlers.Event{Kind: handlers.EventJoin, User: "ann", Time: start})
+	memory, err := in.Memory()
+	must(t, err)
+
+	in, err = g.Load("r", memory) // a day later, in another process
+	must(t, err)
+	later := start.Add(24 * time.Hour)
+	if !in.HoldAgain(later) {
+		t.Error("got no member held, want ann")
+	}
+	if res := in.Play(handlers.Event{Kind: handlers.EventFire, Time: later.Add(time.Second)}); len(res.Unseated) > 0 {
+		t.Errorf("within the new grace: got %v unseated", res.Unseated)
+	}
+	if res := in.Play(handlers.Event{Kind: handlers.EventSay, User: "ann", Type: "no such type", Time: later}); res.Refused == "" {
+		t.Error("got no refusal")
+	}
+	at, ok := in.NextFire()
+	if want := later.Add(g.Policy().Grace); !ok || at.Before(want) {
+		t.Errorf("next fire after an undo: got %v %v, want %v or later", at, ok, want)
+	}
+	res := in.Play(handlers.Event{Kind: handlers.EventFire, Time: at})
+	if !slices.Equal(res.Unseated, []string{"ann"}) {
+		t.Errorf("after the new grace: got %v unseated, want ann", res.Unseated)
+	}
+}
