@@ -15,7 +15,7 @@ const (
 	maxNotice     = 64 << 10 // bytes
 )
 
-// declareBoard makes the board's exchange; it is the control link's up.
+// declareBoard makes the board's exchange, for whoever comes first.
 func declareBoard(s *session) error {
 	ch, err := s.conn.Channel()
 	if err != nil {
@@ -36,15 +36,28 @@ func (b *Broker) Post(ctx context.Context, n broker.Notice) error {
 	if err := finish(&p, h, n.Kind, "application/json", n.Time); err != nil {
 		return fmt.Errorf("post a notice: %w", err)
 	}
-	err := b.do(ctx, func(ch *amqp.Channel) error {
-		confirm, err := ch.PublishWithDeferredConfirm(boardExchange, "", false, false, p)
+	l, err := b.sender() // not on the control connection: a publisher may be blocked
+	if err != nil {
+		return err
+	}
+	err = b.retry(ctx, func() error {
+		s, err := l.get(ctx)
 		if err != nil {
 			return err
 		}
-		if !confirm.Wait() {
-			return errLost
+		if err := s.passable(ctx); err != nil {
+			return err
 		}
-		return nil
+		return s.with(ctx, func(ch *amqp.Channel) error {
+			confirm, err := ch.PublishWithDeferredConfirm(boardExchange, "", false, false, p)
+			if err != nil {
+				return err
+			}
+			if !confirm.Wait() {
+				return errLost
+			}
+			return nil
+		})
 	})
 	if err != nil && err != broker.ErrClosed {
 		return fmt.Errorf("post a notice: %w", err)
@@ -58,7 +71,7 @@ func (b *Broker) Watch(ctx context.Context, see func(broker.Notice)) error {
 		return err
 	}
 	l, err := b.start("board", heartbeat, func(s *session) error {
-		if err := declareBoard(s); err != nil { // it may come up before the control link
+		if err := declareBoard(s); err != nil {
 			return err
 		}
 		ch, err := s.conn.Channel()

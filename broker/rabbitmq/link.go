@@ -271,8 +271,12 @@ func (s *session) watch(closes <-chan *amqp.Error, blocks <-chan amqp.Blocking) 
 					reason = "an alarm"
 				}
 			}
-			if s.setBlocked(reason) {
-				s.link.broker.log.Warn("rabbitmq holds publishers back", "connection", s.link.name, "active", b.Active, "reason", reason)
+			log := s.link.broker.log.With("connection", s.link.name)
+			switch changed := s.setBlocked(reason); {
+			case changed && b.Active:
+				log.Warn("rabbitmq holds publishers back", "reason", reason)
+			case changed:
+				log.Info("rabbitmq lets publishers go on")
 			}
 		}
 	}

@@ -256,7 +256,7 @@ func (p *pipe) Publish(ctx context.Context, outs []*broker.Output) error {
 			} else if !acked && p.channel.IsClosed() {
 				return p.lost()
 			} else if !acked {
-				return fmt.Errorf("publish to room %s: %w", p.room, errRefused)
+				return fmt.Errorf("publish to room %s: rabbitmq refused an output", p.room)
 			}
 		}
 		return nil

@@ -66,7 +66,7 @@ func New(ctx context.Context, c Config) (*Broker, error) {
 		b.log = slog.Default()
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
-	b.control = b.newLink("control", heartbeat, declareBoard)
+	b.control = b.newLink("control", heartbeat, nil)
 	select {
 	case <-b.control.tried:
 	case <-ctx.Done():
@@ -74,7 +74,7 @@ func New(ctx context.Context, c Config) (*Broker, error) {
 	return b, nil
 }
 
-// Ready reports whether there is a connection that is not blocked. It does not wait.
+// Ready reports whether the connections that this process has needed so far are there and not blocked. It does not wait.
 func (b *Broker) Ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -82,12 +82,20 @@ func (b *Broker) Ready(ctx context.Context) error {
 	if b.ctx.Err() != nil {
 		return broker.ErrClosed
 	}
-	s, err := b.control.now()
-	if err != nil {
-		return err
+	b.mu.Lock()
+	links := append([]*link{b.control}, b.workers...)
+	if b.sending != nil {
+		links = append(links, b.sending)
 	}
-	if reason := s.blockedBy(); reason != "" {
-		return fmt.Errorf("rabbitmq holds publishers back: %s", reason)
+	b.mu.Unlock()
+	for _, l := range links {
+		s, err := l.now()
+		if err != nil {
+			return err
+		}
+		if reason := s.blockedBy(); reason != "" {
+			return fmt.Errorf("rabbitmq holds publishers back: %s", reason)
+		}
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package rabbitmq
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"strconv"
@@ -98,6 +97,9 @@ func laneOf(room string) int {
 }
 
 func openLanes(s *session) error {
+	if err := declareBoard(s); err != nil {
+		return err
+	}
 	for range lanes {
 		ch, err := s.conn.Channel()
 		if err != nil {
@@ -213,5 +215,3 @@ func (l *lane) wasReturned(id string) bool {
 		return was
 	}
 }
-
-var errRefused = errors.New("rabbitmq refused an output")
