@@ -1,5 +1,7 @@
 package handlers
 
+import "time"
+
 // This file is how players come, go and come back. Each function plays the engine's part of a step, then calls the
 // game's hook unless the step is undone.
 
