@@ -60,7 +60,7 @@ export function chatView(app, main, chat) {
     const over = chat.room.ended;
     input.disabled = send.disabled = over !== undefined;
     leave.hidden = over !== undefined;
-    if (over) input.placeholder = sentence(over.code === "closed" ? "room_closed" : over.reason || over.code);
+    if (over) input.placeholder = sentence(over.code === "left" ? over.reason : over.code);
     if (atEnd) lines.scrollTop = lines.scrollHeight;
   };
 

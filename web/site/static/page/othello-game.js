@@ -123,13 +123,17 @@ export class OthelloGame extends EventTarget {
     } catch (err) {
       this.waiting = "";
       this.#changed();
-      throw err;
+      if (!this.over) throw err; // the last move may close the room before its receipt comes
     }
   }
 
   /** Gives the game to the other player. */
   async resign() {
-    await this.room.send("exit");
+    try {
+      await this.room.send("exit");
+    } catch (err) {
+      if (!this.over) throw err;
+    }
   }
 
   /** @param {any} body */

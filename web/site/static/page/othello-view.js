@@ -71,7 +71,7 @@ export function othelloView(app, main, game) {
     if (!result) {
       const ended = game.room.ended;
       set(over, "data-testid", null);
-      fill(over, h("h2", {}, "The table is cleared"), h("p", {}, ended?.code === "left" && ended.reason === "left" ? "You have left." : sentence(ended?.reason && ended.code === "left" ? ended.reason : ended?.code === "closed" ? "room_closed" : ended?.code ?? "")), h("div", { class: "row" }, again, home));
+      fill(over, h("h2", {}, "The table is cleared"), h("p", {}, sentence(ended?.code === "left" ? ended.reason : ended?.code ?? "")), h("div", { class: "row" }, again, home));
       return;
     }
     const mine = game.myColor;
@@ -123,7 +123,7 @@ function turnText(game) {
   if (!game.known) return "Setting the table…";
   if (game.over || game.room.ended) return "Game over";
   if (!game.playing) return "Waiting for a guest";
-  if (game.waiting) return "…";
+  if (game.waiting) return `Playing ${game.waiting}…`;
   if (game.myTurn) return `Your turn: ${game.myColor}`;
   return `${game.nameOf(game.next ?? "black")} thinks`;
 }

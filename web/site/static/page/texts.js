@@ -18,6 +18,8 @@ const sentences = {
   name_taken: "Somebody has that name already. Another one?",
   room_full: "Every seat in that room is taken.",
   room_closed: "That room has closed.",
+  closed: "That room has closed.",
+  left: "You have left that room.",
   room_not_found: "There is no such room (any more).",
   not_seated: "You have no seat in that room any more.",
   unknown_game: "That game is not played here.",
@@ -38,7 +40,7 @@ const sentences = {
  */
 export function sentence(problem) {
   const code = problem instanceof Problem ? problem.code : typeof problem === "string" ? problem : "";
-  if (!code) console.error(problem);
+  if (!(code in sentences)) console.error("no sentence for", problem);
   return sentences[code] ?? (problem instanceof Problem && problem.status > 0 && problem.status < 500
     ? "That did not work. Please try something else." : "Something went wrong. Please try again.");
 }

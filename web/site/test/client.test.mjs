@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { client, FakeSocket, seated, settle, store } from "../testing/fake.mjs";
+
+const clock = (t) => t.mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1e12 });
+
+test("a guest signs in with a secret of its own and is the same guest after a reload", async () => {
+  const kept = store();
+  const first = client(undefined, kept);
+  await first.client.signIn({ name: "Mina" });
+  const [login] = first.calls;
+  assert.deepEqual([login.body.platform, login.body.name], ["guest", "Mina"]);
+  assert.match(login.body.token, /^[0-9a-f]{64}$/);
+  const second = client(undefined, kept);
+  assert.equal(second.client.user.name, "Mina");
+  await second.client.signIn();
+  assert.deepEqual(second.calls.map((c) => [c.path, c.token]), [["/v1/user", "Bearer t1"]]);
+});
+
+test("two stores are two players", async () => {
+  const [a, b] = [client(), client()];
+  await Promise.all([a.client.signIn(), b.client.signIn()]);
+  assert.notEqual(a.calls[0].body.token, b.calls[0].body.token);
+});
+
+test("a session that the server has ended is renewed with the same secret", async () => {
+  const kept = store();
+  const first = client(undefined, kept);
+  await first.client.signIn();
+  const second = client(({ path, token }) => (path === "/v1/user" && token === "Bearer t1" ? [401, { code: "not_signed_in" }] : undefined), kept);
+  await second.client.signIn();
+  assert.equal(second.calls[1].path, "/v1/login");
+  assert.equal(second.calls[1].body.token, first.calls[0].body.token);
+});
+
+test("sign-ins at the same time are one", async () => {
+  const { client: c, calls } = client();
+  await Promise.all([c.signIn(), c.signIn()]);
+  assert.equal(calls.length, 1);
+});
+
+test("a server that can't be reached does not sign us out", async () => {
+  const kept = store();
+  await client(undefined, kept).client.signIn();
+  const { client: c } = client(() => [503, "gone"], kept);
+  await assert.rejects(c.signIn(), { code: "http_503", status: 503 });
+  assert.equal(c.signedIn, true);
+});
+
+test("a store that holds nonsense is an empty one", () => {
+  const kept = store();
+  kept.setItem("madang", "{nonsense");
+  assert.equal(client(undefined, kept).client.signedIn, false);
+});
+
+test("problems carry status, code and detail; a lost network its own code", async () => {
+  const { client: c } = client(() => [409, { code: "room_full", detail: "no free seat" }]);
+  await assert.rejects(c.random("g"), { name: "Problem", status: 409, code: "room_full", message: "no free seat" });
+  const { client: d } = client(() => {
+    throw new TypeError("fetch failed");
+  });
+  await assert.rejects(d.games(), { status: 0, code: "network" });
+  const { client: e } = client(() => [200, "<html>"]);
+  await assert.rejects(e.games(), { code: "bad_answer" });
+});
+
+test("rooms are asked for with their filter, and the player's own come flat", async () => {
+  const { client: c, calls } = client(({ path }) => (path === "/v1/rooms" ? [200, { rooms: [{ id: "r" }], next: "n" }] : undefined));
+  assert.deepEqual(await c.rooms({ game: "relay", cursor: "" }), { rooms: [{ id: "r" }], next: "n" });
+  assert.equal(calls[0].query, "?game=relay");
+  assert.deepEqual((await c.me()).rooms, [{ id: "r", game: "g" }]);
+});
+
+test("joining a room twice gives the same Room", async (t) => {
+  clock(t);
+  const { client: c, room } = await seated();
+  assert.equal(await c.join("r"), room);
+  assert.equal(await c.random("g"), room);
+});
+
+test("a room joined on a live connection is subscribed at once", async (t) => {
+  clock(t);
+  const { client: c } = client();
+  await c.signIn();
+  c.connect();
+  const socket = FakeSocket.last.accept();
+  await c.join("r");
+  assert.equal(FakeSocket.all.length, 1);
+  assert.equal(socket.of("SUBSCRIBE").length, 1);
+});
+
+test("the state goes from connecting to live to waiting and back", async (t) => {
+  clock(t);
+  const { client: c } = client();
+  await c.signIn();
+  const states = [];
+  c.on("state", (s) => states.push(s.name));
+  c.connect();
+  c.connect();
+  FakeSocket.last.accept().drop();
+  assert.equal(c.state.name, "waiting");
+  assert.ok(c.state.until >= 1e12 + 100 && c.state.until <= 1e12 + 200, `until ${c.state.until}`);
+  t.mock.timers.tick(200);
+  FakeSocket.last.accept();
+  assert.deepEqual(states, ["connecting", "live", "waiting", "connecting", "live"]);
+  assert.equal(FakeSocket.all.length, 2);
+});
+
+test("tries come ever more slowly, up to 10 s, and quickly again after a steady connection", async (t) => {
+  clock(t);
+  const { client: c } = client();
+  await c.signIn();
+  c.connect();
+  for (const most of [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]) {
+    FakeSocket.last.drop();
+    const wait = c.state.until - Date.now();
+    assert.ok(wait >= most / 2 && wait <= most, `waits ${wait}, most ${most}`);
+    t.mock.timers.tick(most);
+    assert.equal(c.state.name, "connecting");
+  }
+  FakeSocket.last.accept();
+  t.mock.timers.tick(5001);
+  FakeSocket.last.drop();
+  assert.ok(c.state.until - Date.now() <= 200);
+});
+
+for (const code of ["draining", "slow_reader", "internal", "whatever"]) {
+  test(`ERROR ${code} brings the client back`, async (t) => {
+    clock(t);
+    const { client: c, socket } = await seated();
+    socket.error(code);
+    assert.deepEqual([c.state.name, c.state.code], ["waiting", code]);
+    t.mock.timers.tick(200);
+    assert.equal(FakeSocket.last.accept().of("SUBSCRIBE")[0].resume, "5-10");
+  });
+}
+
+for (const code of ["not_signed_in", "session_replaced"]) {
+  test(`ERROR ${code} is the end until connect is called`, async (t) => {
+    clock(t);
+    const { client: c, socket, room } = await seated();
+    const sent = room.send("a");
+    socket.error(code);
+    assert.deepEqual(c.state, { name: "ended", code });
+    await assert.rejects(sent, { code });
+    t.mock.timers.tick(60_000);
+    assert.equal(FakeSocket.all.length, 1);
+    // another tab may have spoken for us: nothing is taken for granted
+    c.connect();
+    const next = FakeSocket.last.accept();
+    assert.equal(next.of("SUBSCRIBE")[0].resume, undefined);
+    room.send("b");
+    assert.deepEqual(next.of("SEND"), []);
+    next.message("5-30", "$snapshot", {}, { handled: 8 });
+    assert.deepEqual(next.of("SEND").map((f) => [f.seq, f.type]), [["9", "b"]]);
+  });
+}
+
+test("heart-beats go out, and silence is noticed", async (t) => {
+  clock(t);
+  const { client: c, socket } = await seated();
+  t.mock.timers.tick(50_000);
+  assert.equal(socket.beats, 2);
+  assert.equal(c.state.name, "live");
+  socket.onmessage({ data: "\n" });
+  t.mock.timers.tick(60_000);
+  assert.equal(c.state.name, "live");
+  t.mock.timers.tick(10_000);
+  assert.notEqual(c.state.name, "live");
+});
+
+test("a server that never answers CONNECT is given up", async (t) => {
+  clock(t);
+  const { client: c } = client();
+  await c.signIn();
+  c.connect();
+  t.mock.timers.tick(10_000);
+  assert.equal(c.state.name, "waiting");
+  assert.equal(FakeSocket.last.readyState, 3);
+});
+
+test("bytes that are no STOMP drop the connection", async (t) => {
+  clock(t);
+  t.mock.method(console, "warn", () => {});
+  const { client: c, socket } = await seated();
+  socket.onmessage({ data: "nonsense\n\n\0" });
+  assert.equal(c.state.name, "waiting");
+});
+
+test("what a dead socket still says goes unheard", async (t) => {
+  clock(t);
+  const { room, socket } = await seated();
+  const got = [];
+  room.on("x", (m) => got.push(m.id));
+  const hear = socket.onmessage;
+  socket.drop();
+  socket.onmessage = hear;
+  socket.message("5-11", "x");
+  assert.deepEqual(got, []);
+});
+
+test("another address in a room's answer moves the connection there", async (t) => {
+  clock(t);
+  const { client: c } = client(({ path }) => (path === "/v1/rooms/r/join"
+    ? [200, { room: { id: "r" }, stomp: { url: "wss://gate/stomp", topic: "/topic/room.r", queue: "/queue/room.r" } }] : undefined));
+  await c.signIn();
+  c.connect();
+  FakeSocket.last.accept();
+  await c.join("r");
+  assert.deepEqual(FakeSocket.all.map((s) => s.url), ["ws://h/stomp", "wss://gate/stomp"]);
+  assert.equal(FakeSocket.last.accept().of("SUBSCRIBE").length, 1);
+});
+
+test("the network's return and a shown tab bring it back at once", async (t) => {
+  clock(t);
+  const heard = new EventTarget();
+  globalThis.addEventListener = heard.addEventListener.bind(heard);
+  t.after(() => delete globalThis.addEventListener);
+  const { client: c, socket } = await seated();
+  socket.drop();
+  heard.dispatchEvent(new Event("online"));
+  assert.equal(c.state.name, "connecting");
+  FakeSocket.last.accept();
+  heard.dispatchEvent(new Event("online"));
+  assert.equal(FakeSocket.all.length, 2, "a good connection stays");
+  heard.dispatchEvent(new Event("offline"));
+  assert.equal(c.state.name, "live");
+  heard.dispatchEvent(new Event("online"));
+  assert.equal(FakeSocket.all.length, 3, "one from before the cut is replaced");
+  c.close();
+  heard.dispatchEvent(new Event("online"));
+  assert.equal(FakeSocket.all.length, 3);
+});
+
+test("signing out ends rooms and connection and forgets who we are", async (t) => {
+  clock(t);
+  const { client: c, room, socket, calls } = await seated();
+  await c.signOut();
+  await settle();
+  assert.equal(calls.at(-1).path, "/v1/logout");
+  assert.equal(socket.of("DISCONNECT").length, 1);
+  assert.deepEqual([c.state.name, c.signedIn, c.user, room.ended.code], ["idle", false, null, "signed_out"]);
+});
