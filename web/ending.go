@@ -72,14 +72,14 @@ func (r *refusal) Error() string { return r.code + ": " + r.text }
 func refuse(code, text string) *refusal { return &refusal{code, text} }
 
 var (
-	refuseNotSignedIn  = refuse(codeNotSignedIn, "the session token is missing, wrong or no longer valid: log in again")
+	refuseNotSignedIn  = refuse(codeNotSignedIn, "the session token is missing, wrong or no longer valid; log in again")
 	refuseReplaced     = refuse(codeReplaced, "this user has signed in elsewhere")
-	refuseNotSeated    = refuse(codeNotSeated, "no seat in this room: join it first")
+	refuseNotSeated    = refuse(codeNotSeated, "no seat in this room; join it first")
 	refuseRoomNotFound = refuse(codeRoomNotFound, "there is no such room")
 	refuseRoomClosed   = refuse(codeRoomClosed, "this room is over")
-	refuseRoomAway     = refuse(codeRoomAway, "nobody plays this room at the moment: come back later")
-	refuseQueueFull    = refuse(codeQueueFull, "too many messages wait for this room: try again later")
-	refuseUnavailable  = refuse(codeUnavailable, "not available at the moment: come back")
-	refuseSlowReader   = refuse(codeSlowReader, "messages were read too slowly: come back and resume")
-	refuseDraining     = refuse(codeDraining, "this gateway is being replaced: come back")
+	refuseRoomAway     = refuse(codeRoomAway, "nobody plays this room at the moment; come back later")
+	refuseQueueFull    = refuse(codeQueueFull, "too many messages wait for this room; try again later")
+	refuseUnavailable  = refuse(codeUnavailable, "not available at the moment; come back")
+	refuseSlowReader   = refuse(codeSlowReader, "messages were read too slowly; come back and resume")
+	refuseDraining     = refuse(codeDraining, "this gateway is being replaced; come back")
 )

@@ -6,9 +6,11 @@
 package web
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -131,7 +133,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, reason, status)
 		return
 	}
-	conn, err := websocket.Accept(w, r, &g.accept)
+	// Where there is no deadline to be set there is no socket to be stuck. The upgrade takes it away again.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(g.limits.WriteTime))
+	upgrade := hijack{ResponseWriter: w}
+	conn, err := websocket.Accept(&upgrade, r, &g.accept)
 	if err != nil {
 		g.metrics.rejected.WithLabelValues("handshake").Inc()
 		g.log.Debug("no WebSocket came about", "address", s.address, "origin", r.Header.Get("Origin"), "err", err)
@@ -139,8 +144,22 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	conn.SetReadLimit(-1) // the decoder bounds frames; a message is never held as a whole
-	s.conn = conn
+	g.mu.Lock()
+	s.conn, s.socket = conn, upgrade.socket
+	g.mu.Unlock()
 	s.serve()
+}
+
+// hijack remembers the socket below the WebSocket, which alone can be cut while a closing handshake is under way.
+type hijack struct {
+	http.ResponseWriter
+	socket net.Conn
+}
+
+func (h *hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	socket, buffers, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	h.socket = socket
+	return socket, buffers, err
 }
 
 // admit counts s in, or says why not.

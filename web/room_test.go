@@ -336,7 +336,7 @@ func TestLeftAndClosed(t *testing.T) {
 		r.say("not for ann")
 		bob.message("said", "not for ann")
 		ann.send("SEND\ndestination:/queue/room.r1\ntype:a\nseq:4\nreceipt:9\n\n\x00")
-		ann.message("error", `{"code":"not_seated","message":"no seat in this room: join it first"}`,
+		ann.message("error", `{"code":"not_seated","message":"no seat in this room; join it first"}`,
 			"code", "not_seated", "request", "4", "receipt-id", "9", "subscription", "s1")
 		b.desk.set(func() { b.desk.seats["r1 ann"] = true })
 		ann.send("SUBSCRIBE\nid:s1\ndestination:/topic/room.r1\n\n\x00") // the old one has ended

@@ -111,8 +111,8 @@ func (g *Gateway) sendAway() {
 	g.die()
 	g.mu.Lock()
 	for s := range g.sessions {
-		if s.conn != nil {
-			go s.conn.CloseNow() // waits for the socket's reader
+		if s.socket != nil {
+			s.socket.Close()
 		}
 	}
 	g.mu.Unlock()

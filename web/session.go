@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +21,9 @@ import (
 // client's frames ask, one at a time, and write.
 type session struct {
 	g       *Gateway
-	conn    *websocket.Conn
-	id      string // of the connection, unique everywhere
+	conn    *websocket.Conn // set under g.mu
+	socket  net.Conn        // below conn; to be closed in an emergency only
+	id      string          // of the connection, unique everywhere
 	address string
 	ctx     context.Context // ends with the session
 	cancel  context.CancelFunc
@@ -59,7 +61,7 @@ var readBuffers = sync.Pool{New: func() any { b := make([]byte, 4<<10); return &
 var (
 	refuseFrameTime   = refuse(codeFrameTimeout, "a frame was not finished in time")
 	refuseConnectTime = refuse(codeConnectTimeout, "no CONNECT came in time")
-	refuseNoHeartBeat = refuse(codeNoHeartBeat, "no heart-beat came for too long: come back")
+	refuseNoHeartBeat = refuse(codeNoHeartBeat, "no heart-beat came for too long; come back")
 )
 
 // serve reads until the session is over, and returns when both its goroutines are done with the socket.

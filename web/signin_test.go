@@ -1,8 +1,12 @@
 package web_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -323,17 +327,32 @@ func TestDraining(t *testing.T) {
 }
 
 func TestDrainingCutsWhoDoesNotGo(t *testing.T) {
-	play(t, web.Config{Drain: 3 * time.Second}, func(b *bench) {
-		if _, err := b.connect(nil); err != nil { // and never reads
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		begun := time.Now()
-		b.stop()
-		if took := time.Since(begun); took != 3*time.Second {
-			t.Errorf("took %v, want 3s", took)
-		}
-	})
+	t.Parallel()
+	for name, read := range map[string]func(net.Conn){
+		"reads nothing":             func(net.Conn) {},
+		"does not answer the close": func(c net.Conn) { io.Copy(io.Discard, c) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, web.Config{Drain: 3 * time.Second}, func(b *bench) {
+				conn, err := b.dial()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				fmt.Fprint(conn, handshake)
+				if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
+					t.Fatal(err)
+				}
+				go read(conn)
+				synctest.Wait()
+				begun := time.Now()
+				b.stop()
+				if took := time.Since(begun); took != 3*time.Second {
+					t.Errorf("took %v, want 3s", took)
+				}
+			})
+		})
+	}
 }
 
 func TestNewRefusesWhatCannotWork(t *testing.T) {

@@ -139,8 +139,7 @@ func BenchmarkDeliver(b *testing.B) {
 		}
 		defer conn.Close()
 		go drain(conn, got)
-		fmt.Fprint(conn, "GET /stomp HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+		fmt.Fprint(conn, handshake)
 		text := "CONNECT\npasscode:t-s-" + user + "\n\n\x00SUBSCRIBE\nid:s1\ndestination:/topic/room.r1\n\n\x00"
 		conn.Write(append([]byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0}, text...)) // masked with zeros
 		attempt := <-attempts

@@ -20,7 +20,7 @@ func (s *session) write() {
 	defer close(s.wrote)
 	stuck := time.AfterFunc(time.Hour, func() {
 		s.finish(endWriteTime, packet{}, true)
-		s.conn.CloseNow()
+		s.socket.Close()
 	})
 	stuck.Stop()
 	defer stuck.Stop()
