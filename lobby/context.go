@@ -26,6 +26,7 @@ type User struct {
 type Context struct {
 	ctx     context.Context
 	session store.Session
+	seats   store.Seats
 	params  map[string]string
 	query   url.Values
 	body    []byte
@@ -50,6 +51,18 @@ func (c *Context) Context() context.Context { return c.ctx }
 
 // User is the player who asks.
 func (c *Context) User() User { return User{c.session.User, c.session.Name} }
+
+// Seated reports whether the player has a seat in the room of this id, which may come from anybody.
+func (c *Context) Seated(room string) (bool, error) {
+	if !goodID.MatchString(room) {
+		return false, nil
+	}
+	_, err := c.seats.Seat(c.ctx, room, c.session.User)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
 
 // Param is the value of the path's parameter: "id" for "/items/:id"; "" when the path has none of that name.
 func (c *Context) Param(name string) string { return c.params[name] }

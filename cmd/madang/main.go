@@ -1,0 +1,47 @@
+// Command madang is Madang's one binary: the reference games on any number of machines, and tools to play and measure.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line; every flag of serve is an environment variable too.
+type cli struct {
+	Serve   serveCmd   `cmd:"" default:"withargs" help:"Serve the games (what plain madang does)."`
+	Bot     botCmd     `cmd:"" help:"Players made of software, so that nobody has to play alone."`
+	Load    loadCmd    `cmd:"" help:"Measure a running deployment over the real protocol."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run() error {
+	version := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		version = info.Main.Version
+	}
+	fmt.Println("madang", version)
+	return nil
+}
+
+func main() {
+	var c cli
+	k := kong.Parse(&c, kong.Name("madang"),
+		kong.Description("Madang: write the message handlers, not the game server."),
+		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	k.BindTo(ctx, (*context.Context)(nil))
+	if err := k.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "madang:", err)
+		os.Exit(1)
+	}
+}

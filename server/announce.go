@@ -1,0 +1,55 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/madang-games/madang/broker"
+)
+
+const (
+	announceEvery = time.Second
+	noticeTimeout = 3 * time.Second
+)
+
+// announce tells the board each second what this process is, until ctx ends, and then that it goes.
+func (s *Server) announce(ctx context.Context, p *parts) error {
+	tick := time.NewTicker(announceEvery)
+	defer tick.Stop()
+	said := true // so that the first failure is logged
+	for {
+		err := s.post(ctx, p, broker.NoticeProcess)
+		if err != nil && said && ctx.Err() == nil {
+			s.log.Warn("the bulletin board does not take our announcement", "error", err)
+		}
+		said = err == nil
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), noticeTimeout)
+			defer cancel()
+			if err := s.post(last, p, broker.NoticeGone); err != nil {
+				s.log.Warn("could not say good-bye on the bulletin board", "error", err)
+			}
+			return nil
+		}
+	}
+}
+
+func (s *Server) post(ctx context.Context, p *parts, kind string) error {
+	process := broker.Process{ID: s.id, Roles: s.config.Role, Started: s.started, Drains: s.front.drains.Load()}
+	if p.worker != nil {
+		process.Games, process.Rooms = p.worker.Games(), p.worker.Rooms()
+	}
+	if p.gateway != nil {
+		process.Conns = p.gateway.Conns()
+	}
+	body, err := json.Marshal(process)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, noticeTimeout)
+	defer cancel()
+	return p.broker.Post(ctx, broker.Notice{Kind: kind, From: s.id, Body: body, Time: time.Now()})
+}

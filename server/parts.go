@@ -1,0 +1,166 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/broker/memory"
+	"github.com/madang-games/madang/broker/rabbitmq"
+	"github.com/madang-games/madang/lobby"
+	"github.com/madang-games/madang/store"
+	"github.com/madang-games/madang/store/sql"
+	"github.com/madang-games/madang/web"
+	"github.com/madang-games/madang/web/site"
+	"github.com/madang-games/madang/worker"
+)
+
+// parts is what a process is made of; those of roles that it has not are nil.
+type parts struct {
+	store   store.Store
+	broker  broker.Broker
+	lobby   *lobby.Service
+	gateway *web.Gateway
+	worker  *worker.Worker
+}
+
+// build reaches store and broker, however long that takes, and makes the parts.
+func (s *Server) build(ctx context.Context) (_ *parts, err error) {
+	p := &parts{}
+	defer func() {
+		if err != nil {
+			_ = p.close()
+		}
+	}()
+	if p.store, err = s.openStore(ctx); err != nil {
+		return nil, err
+	}
+	if p.broker, err = s.openBroker(ctx); err != nil {
+		return nil, err
+	}
+	if s.config.has(RoleWorker) {
+		p.worker, err = worker.New(worker.Config{
+			Store: p.store, Broker: p.broker, Games: s.games, Process: s.id, Log: s.log.With("part", "worker"),
+			Drain: s.config.Drain, Metrics: s.registry,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if s.config.has(RoleWeb) {
+		p.gateway, err = web.New(web.Config{
+			Store: p.store, Broker: p.broker, Process: s.id, Log: s.log.With("part", "web"),
+			Origins: s.config.Origins, Address: s.address, Drain: s.config.Drain, Metrics: s.registry,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if s.config.has(RoleLobby) {
+		p.lobby, err = s.app.Serve(lobby.Config{
+			Store: p.store, Broker: p.broker, Games: s.games, Process: s.id, Log: s.log.With("part", "lobby"),
+			PublicURL: s.config.PublicURL, TrustProxy: s.config.TrustProxy, Origins: s.config.Origins, Metrics: s.registry,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (s *Server) openStore(ctx context.Context) (store.Store, error) {
+	dsn := s.config.Store
+	if dsn == storeSQLite {
+		if err := os.MkdirAll(s.config.Data, 0o750); err != nil {
+			return nil, fmt.Errorf("make the data folder: %w", err)
+		}
+		dsn = "sqlite:" + filepath.Join(s.config.Data, "madang.db")
+	}
+	return sql.Open(ctx, sql.Config{DSN: dsn, Log: s.log.With("part", "store")})
+}
+
+func (s *Server) openBroker(ctx context.Context) (broker.Broker, error) {
+	if s.config.embedded() {
+		return memory.New(memory.Config{}), nil
+	}
+	return rabbitmq.New(ctx, rabbitmq.Config{URLs: s.config.Broker, Log: s.log.With("part", "broker")})
+}
+
+// routes is what the process serves once its parts are there.
+func (s *Server) routes(p *parts) *http.ServeMux {
+	mux := http.NewServeMux()
+	if p.gateway != nil {
+		mux.Handle("/stomp", p.gateway)
+	}
+	if p.lobby != nil {
+		mux.Handle(lobby.Prefix+"/", p.lobby)
+		mux.Handle("/openapi.yaml", p.lobby)
+		mux.Handle("/", site.Handler())
+	}
+	return mux
+}
+
+// run runs the parts until ctx ends or one of them fails, then stops them in the order in which messages flow: the
+// gateway, the lobby, the queues, the worker. Each has ended before the next is told to.
+func (p *parts) run(ctx context.Context, s *Server) error {
+	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
+	start := func(run func(context.Context) error) (stop func()) {
+		working, cancel := context.WithCancel(failed)
+		done := make(chan struct{})
+		group.Go(func() error { defer close(done); return run(working) })
+		return func() { cancel(); <-done }
+	}
+	var stops []func()
+	if p.gateway != nil {
+		stops = append(stops, start(p.gateway.Run))
+	}
+	if p.lobby != nil {
+		stops = append(stops, start(p.lobby.Run))
+	}
+	if p.worker != nil {
+		stops = append(stops, func() { p.settle(s) }, start(p.worker.Run))
+	}
+	stops = append(stops, start(func(ctx context.Context) error { return s.announce(ctx, p) }))
+
+	select {
+	case <-ctx.Done():
+		s.log.Info("stopping")
+	case <-failed.Done():
+	}
+	s.front.drains.Store(true)
+	for _, stop := range stops {
+		stop()
+	}
+	return group.Wait()
+}
+
+// settle lets the worker play what still waits in queues that would end with this process.
+func (p *parts) settle(s *Server) {
+	embedded, ok := p.broker.(*memory.Broker)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.Drain)
+	defer cancel()
+	if err := embedded.Settle(ctx); err != nil {
+		s.log.Warn("messages were still waiting in queues at the end", "error", err, "waited", s.config.Drain.Round(time.Second))
+	}
+}
+
+func (p *parts) close() error {
+	var errs []error
+	if p.broker != nil {
+		errs = append(errs, p.broker.Close())
+	}
+	if p.store != nil {
+		errs = append(errs, p.store.Close())
+	}
+	return errors.Join(errs...)
+}

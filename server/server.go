@@ -1,0 +1,158 @@
+// Package server builds the parts of a deployment by role, runs them and drains them.
+//
+// It is the one place that names implementations: which broker, which store, which role.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/madang-games/madang/handlers"
+	"github.com/madang-games/madang/lobby"
+)
+
+// Server is one process of a deployment.
+type Server struct {
+	config   Config
+	log      *slog.Logger
+	app      *lobby.App
+	games    []handlers.Definition
+	id       string // of this process, on the board
+	started  time.Time
+	listener net.Listener
+	registry *prometheus.Registry
+	front    *front
+
+	built chan struct{}         // closed once parts is set
+	parts atomic.Pointer[parts] // nil until they are built
+}
+
+// New checks the configuration and starts to listen, without serving yet. Several versions of one game may be given.
+func New(c Config, log *slog.Logger, app *lobby.App, games ...handlers.Definition) (*Server, error) {
+	c, err := c.filled()
+	if err != nil {
+		return nil, err
+	}
+	seen := map[[2]string]bool{}
+	for _, g := range games {
+		key := [2]string{g.Name(), g.Version()}
+		if seen[key] {
+			return nil, fmt.Errorf("game %s version %s is given twice", g.Name(), g.Version())
+		}
+		seen[key] = true
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	s := &Server{
+		config: c, app: app, games: games, listener: listener,
+		id: uuid.NewString(), started: time.Now(), registry: prometheus.NewRegistry(), built: make(chan struct{}),
+	}
+	s.log = log.With("process", s.id[:8])
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.front = newFront(s)
+	return s, nil
+}
+
+// URL is where this process can be reached from this machine, such as http://localhost:8080.
+func (s *Server) URL() string {
+	at := s.listener.Addr().(*net.TCPAddr)
+	host := "localhost"
+	if !at.IP.IsUnspecified() {
+		host = at.IP.String()
+	}
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(at.Port))
+}
+
+// Built is closed when broker and store have been reached and the parts of this process work.
+func (s *Server) Built() <-chan struct{} { return s.built }
+
+// Run serves until ctx ends; then it stops in order: clients are told to come back, what they have said is played and
+// kept, and everything is closed. It returns when all its goroutines have; nil after an orderly stop. Call it once.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.listener.Close()
+	web := &http.Server{
+		Handler:           s.front,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- web.Serve(s.listener) }()
+
+	group, working := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.work(working) })
+	group.Go(func() error {
+		select {
+		case <-working.Done():
+			return nil
+		case err := <-served:
+			return fmt.Errorf("serve: %w", err)
+		}
+	})
+	err := group.Wait()
+
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if web.Shutdown(ending) != nil {
+		_ = web.Close()
+	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		err = nil
+	}
+	return err
+}
+
+// work builds the parts, runs them until ctx ends, and drains them.
+func (s *Server) work(ctx context.Context) error {
+	p, err := s.build(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped while it waited for broker or store
+		}
+		return err
+	}
+	if s.config.OnReady != nil {
+		s.config.OnReady(s.URL())
+	}
+	s.parts.Store(p)
+	s.front.parts.Store(s.routes(p))
+	close(s.built)
+	s.log.Info("ready", "roles", s.config.Role, "url", s.URL(), "after", time.Since(s.started).Round(time.Millisecond))
+	err = p.run(ctx, s)
+	s.front.drains.Store(true)
+	return errors.Join(err, p.close())
+}
+
+var errStarting = errors.New("starting: waiting for broker and store")
+
+// ready returns nil when players may be sent here.
+func (s *Server) ready(ctx context.Context) error {
+	if s.front.drains.Load() {
+		return errors.New("stopping")
+	}
+	p := s.parts.Load()
+	if p == nil {
+		return errStarting
+	}
+	if err := p.store.Ready(ctx); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if err := p.broker.Ready(ctx); err != nil {
+		return fmt.Errorf("broker: %w", err)
+	}
+	return nil
+}
