@@ -1,0 +1,127 @@
+package worker_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/handlers"
+)
+
+func TestAttachIsAnswered(t *testing.T) {
+	t.Parallel()
+	const said10 = 10
+	for _, c := range []struct {
+		name   string
+		retain int
+		resume broker.Position
+		want   string // of what the attempt is given
+	}{
+		{"without a position: snapshot", 0, broker.Position{}, "snapshot@12"},
+		{"all that followed", 0, broker.Position{Epoch: 1, N: 9}, "replay@10 replay@11 replay@12 live@12"},
+		{"nothing followed", 0, broker.Position{Epoch: 1, N: 12}, "live@12"},
+		{"just remembered", 3, broker.Position{Epoch: 1, N: 9}, "replay@10 replay@11 replay@12 live@12"},
+		{"too old: snapshot", 3, broker.Position{Epoch: 1, N: 8}, "snapshot@12"},
+		{"other epoch: snapshot", 0, broker.Position{Epoch: 2, N: 9}, "snapshot@12"},
+		{"number not reached: snapshot", 0, broker.Position{Epoch: 1, N: 13}, "snapshot@12"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, tallyGame(handlers.Policy{Retain: c.retain}, 0))
+			w.room("r", "ann", "bob")
+			w.listen("r")
+			w.start(nil, nil)
+			w.join("r", "ann", "bob")
+			for n := range uint64(said10) {
+				w.say("r", "bob", n+1, "add", said{})
+			}
+			w.attach("r", "bob", "c1", "try-1", c.resume)
+			w.say("r", "bob", said10+1, "add", said{})
+			heard := w.awaitType("added", said10+1)
+			got := answers(heard, "try-1")
+			if got != c.want {
+				t.Errorf("attach was given %s, want %s", got, c.want)
+			}
+			for _, o := range heard {
+				if o.Attempt == "try-1" && o.Part != broker.Replay && (o.Handled != said10 || len(o.To) != 1 || o.To[0] != "bob") {
+					t.Errorf("answer has handled %d for %v, want %d for bob", o.Handled, o.To, said10)
+				}
+			}
+		})
+	}
+}
+
+// answers shows what an attempt was given, in order.
+func answers(heard []*broker.Output, attempt string) (s string) {
+	parts := map[broker.Part]string{broker.Replay: "replay", broker.Snapshot: "snapshot", broker.Live: "live"}
+	for _, o := range heard {
+		if o.Attempt == attempt {
+			if s != "" {
+				s += " "
+			}
+			s += fmt.Sprintf("%s@%d", parts[o.Part], o.At.N)
+		}
+	}
+	return s
+}
+
+func TestReplayHidesWhatIsForOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tallyGame(handlers.Policy{}, 0))
+	w.room("r", "ann", "bob")
+	w.listen("r")
+	w.start(nil, nil)
+	w.join("r", "ann", "bob")
+	w.say("r", "ann", 1, "ask", said{}) // 3, for ann alone
+	w.say("r", "ann", 2, "add", said{}) // 4
+	w.attach("r", "bob", "c1", "bobs", broker.Position{Epoch: 1, N: 2})
+	w.attach("r", "ann", "c2", "anns", broker.Position{Epoch: 1, N: 2})
+	heard := w.awaitPart(broker.Live, 2)
+	_ = heard
+	all := w.awaitType("added", 1)
+	if got, want := answers(all, "bobs"), "replay@4 live@4"; got != want {
+		t.Errorf("bob was given %s, want %s", got, want)
+	}
+	if got, want := answers(all, "anns"), "replay@3 replay@4 live@4"; got != want {
+		t.Errorf("ann was given %s, want %s", got, want)
+	}
+}
+
+func TestAttachIsAnsweredAgainWhenItComesAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tallyGame(handlers.Policy{}, 0))
+	w.room("r", "ann")
+	w.listen("r")
+	w.start(nil, nil)
+	w.attach("r", "ann", "c1", "try-1", broker.Position{})
+	w.attach("r", "ann", "c1", "try-1", broker.Position{})
+	w.awaitPart(broker.Snapshot, 2)
+}
+
+func TestResentMessageIsNotPlayedAndHasItsAnswerAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tallyGame(handlers.Policy{}, 0))
+	w.room("r", "ann")
+	w.listen("r")
+	p := w.start(nil, nil)
+	w.join("r", "ann")
+	w.say("r", "ann", 1, "add", said{})
+	w.say("r", "ann", 2, "ask", said{})
+	w.say("r", "ann", 2, "ask", said{}) // by its gateway: no answer
+	told := ofType(t, w.awaitType("told", 1), "told")[0]
+	p.end() // the answer is remembered by who comes next
+	w.start(nil, nil)
+	w.tell(&broker.Message{Room: "r", Type: "ask", User: "ann", Seq: 2, Conn: "ann-2", ConnSeq: 1})
+	w.say("r", "ann", 3, "add", said{})
+	heard := w.awaitType("added", 2)
+	again := ofPart(heard, broker.Again)
+	if len(again) != 1 {
+		t.Fatalf("%d answers again, want 1: %s", len(again), show(heard))
+	}
+	if o := again[0]; o.Conn != "ann-2" || o.At != told.At || string(o.Body) != string(told.Body) || o.Request != 2 || o.To[0] != "ann" {
+		t.Errorf("again is %+v, want %+v for ann-2", o, told)
+	}
+	if got := len(ofType(t, heard, "told")); got != 1 {
+		t.Errorf("asked once, told %d times", got)
+	}
+}
