@@ -63,6 +63,7 @@ func Test(t *testing.T, backend Backend) {
 		"bind is in place on return":              testBind,
 		"unbind":                                  testUnbind,
 		"every feed hears":                        testTwoFeeds,
+		"closing feed waits for its last call":    testClosingFeed,
 		"closed feed":                             testClosedFeed,
 		"board":                                   testBoard,
 		"board watcher ends":                      testBoardEnds,

@@ -290,7 +290,20 @@ func testPrefetch(t *testing.T, w *world) {
 	tag = c.expect(6, 7, false)
 	c.expectNothing()
 	c.ack(tag)
-	c.expect(8, 12, false)
+	tag = c.expect(8, 12, false)
+	c.expectNothing()
+	// Who waits for Wake hears of what an ack has made room for.
+	select {
+	case <-c.woken:
+	default:
+	}
+	c.ack(tag)
+	select {
+	case <-c.woken:
+	case <-w.ctx.Done():
+		t.Error("Wake was not called after Ack")
+	}
+	c.expect(13, 17, false)
 }
 
 func testClosedPipe(t *testing.T, w *world) {

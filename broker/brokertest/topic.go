@@ -3,8 +3,10 @@ package brokertest
 import (
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/madang-games/madang/broker"
@@ -192,6 +194,52 @@ func testClosedFeed(t *testing.T, w *world) {
 	other.expect("r", 1, 2)
 	hear.expectOnly("r")
 	wantError(t, "Bind", hear.Bind(w.ctx, "r"), broker.ErrClosed)
+}
+
+func testClosingFeed(t *testing.T, w *world) {
+	b := w.process()
+	w.open(b, broker.Spec{Room: "r"})
+	c := w.consume(b, "r", 0)
+	entered, leave := make(chan struct{}), make(chan struct{})
+	var delivering atomic.Bool
+	feed, err := b.Feed(w.ctx, broker.Receiver{
+		Deliver: func(string, []*broker.Output) {
+			delivering.Store(true)
+			close(entered)
+			<-leave
+			delivering.Store(false)
+		},
+		Broken: func() {},
+	})
+	if err != nil {
+		t.Fatalf("Feed: %v", err)
+	}
+	if err := feed.Bind(w.ctx, "r"); err != nil {
+		t.Fatalf("Bind: %v", err)
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := c.Publish(w.ctx, []*broker.Output{said("r", 1)}); err != nil {
+			t.Errorf("Publish: %v", err)
+		}
+	})
+	<-entered
+	all.Go(func() {
+		if err := feed.Close(); err != nil {
+			t.Errorf("Feed.Close: %v", err)
+		}
+		if delivering.Load() {
+			t.Error("Close has returned while Deliver was being called")
+		}
+	})
+	for range 1_000 { // a Close that does not wait has time to be seen
+		runtime.Gosched()
+	}
+	close(leave)
+	all.Wait()
+	if err := c.Publish(w.ctx, []*broker.Output{said("r", 2)}); err != nil { // a call of Deliver would panic
+		t.Errorf("Publish: %v", err)
+	}
 }
 
 func testPublishMany(t *testing.T, w *world) {
