@@ -152,7 +152,7 @@ func (s *Service) handler(rt route) echo.HandlerFunc {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
 		in := &Context{
-			seats: s.config.Store,
+			seats:   s.config.Store,
 			ctx:     ctx,
 			query:   r.URL.Query(),
 			address: s.addressOf(r),
