@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -17,8 +18,11 @@ import (
 
 const (
 	sqliteReaders = 8
-	// busyMillis is how long one process waits for another that writes, in milliseconds.
-	busyMillis = 10_000
+	// busyTime is how long one process waits for another that writes.
+	busyTime = 10 * time.Second
+	// busyTry is how often the writer looks whether the other one is done. SQLite's own waiting looks less and less often,
+	// up to each 100 ms, so that a process which writes all the time would keep others out for seconds.
+	busyTry = time.Millisecond
 	// sqliteGroup is how many changes share a transaction at most: the last one waits for all.
 	sqliteGroup = 128
 	lineLength  = 1024
@@ -45,13 +49,13 @@ func (s *Store) openSQLite(ctx context.Context, file, synchronous string) (again
 	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 		return false, fmt.Errorf("make the database's folder: %w", err)
 	}
-	address := fmt.Sprintf("%s?_pragma=busy_timeout(%d)&_pragma=foreign_keys(1)&_pragma=synchronous(%s)&_pragma=cache_size(-16000)",
-		file, busyMillis, synchronous)
-	if err := migrateSQLite(ctx, file, address, s); err != nil {
+	address := fmt.Sprintf("%s?_pragma=foreign_keys(1)&_pragma=synchronous(%s)&_pragma=cache_size(-16000)", file, synchronous)
+	patient := fmt.Sprintf("%s&_pragma=busy_timeout(%d)", address, busyTime.Milliseconds())
+	if err := migrateSQLite(ctx, file, patient, s); err != nil {
 		return busy(err)
 	}
 	d := &sqliteDB{store: s, line: newLine[work](lineLength)}
-	if d.readers, err = stdsql.Open("sqlite", address+"&_pragma=query_only(1)"); err != nil {
+	if d.readers, err = stdsql.Open("sqlite", patient+"&_pragma=query_only(1)"); err != nil {
 		return false, err
 	}
 	d.readers.SetMaxOpenConns(sqliteReaders)
@@ -80,7 +84,7 @@ func (s *Store) openSQLite(ctx context.Context, file, synchronous string) (again
 // migrateSQLite holds an exclusive lock on a second, empty database beside the file. SQLite's own locks work on every
 // system and end with their process, and the migrations have the file itself for their transactions.
 func migrateSQLite(ctx context.Context, file, address string, s *Store) (err error) {
-	locks, err := stdsql.Open("sqlite", fmt.Sprintf("%s-lock?_pragma=busy_timeout(%d)", file, busyMillis))
+	locks, err := stdsql.Open("sqlite", fmt.Sprintf("%s-lock?_pragma=busy_timeout(%d)", file, busyTime.Milliseconds()))
 	if err != nil {
 		return err
 	}
@@ -133,7 +137,7 @@ func (d *sqliteDB) play(group []*job[work]) {
 			j.err = err
 		}
 	}
-	if _, err := d.writing.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := d.begin(ctx); err != nil {
 		fail(err)
 		return
 	}
@@ -151,6 +155,16 @@ func (d *sqliteDB) play(group []*job[work]) {
 	if _, err := d.writing.exec(ctx, "COMMIT"); err != nil {
 		d.rollback(ctx)
 		fail(err)
+	}
+}
+
+// begin begins a transaction that may write, when no other process is in one.
+func (d *sqliteDB) begin(ctx context.Context) error {
+	for since := time.Now(); ; time.Sleep(busyTry) {
+		_, err := d.writing.exec(ctx, "BEGIN IMMEDIATE")
+		if !sqliteBusy(err) || time.Since(since) > busyTime {
+			return err
+		}
 	}
 }
 
