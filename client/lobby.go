@@ -47,19 +47,25 @@ type RoomInfo struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
+// Seat is a player's place in a room.
+type Seat struct {
+	User  string `json:"user"`
+	Name  string `json:"name"`
+	State string `json:"state"` // joining or seated
+}
+
+// Stomp is where a room is spoken to and heard.
+type Stomp struct {
+	URL   string `json:"url"`
+	Topic string `json:"topic"`
+	Queue string `json:"queue"`
+}
+
 // Place is a room, the player's seat in it, and where to speak with it. [Conn.Join] takes it as it comes.
 type Place struct {
-	Room RoomInfo `json:"room"`
-	Seat struct {
-		User  string `json:"user"`
-		Name  string `json:"name"`
-		State string `json:"state"`
-	} `json:"seat"`
-	Stomp struct {
-		URL   string `json:"url"`
-		Topic string `json:"topic"`
-		Queue string `json:"queue"`
-	} `json:"stomp"`
+	Room  RoomInfo `json:"room"`
+	Seat  Seat     `json:"seat"`
+	Stomp Stomp    `json:"stomp"`
 }
 
 // SignInGuest signs in without any platform. name is for a new guest ("" gets one made up). A guest that gives a secret
@@ -107,16 +113,22 @@ func (c *Client) SignOut(ctx context.Context) error {
 // User asks for the player's account, and its seats in rooms that are not closed.
 func (c *Client) User(ctx context.Context) (User, []Place, error) {
 	var answer struct {
-		User  User    `json:"user"`
-		Rooms []Place `json:"rooms"`
+		User  User `json:"user"`
+		Rooms []struct {
+			RoomInfo
+			Seat  Seat  `json:"seat"`
+			Stomp Stomp `json:"stomp"`
+		} `json:"rooms"`
 	}
 	if err := c.call(ctx, http.MethodGet, "/user", nil, &answer); err != nil {
 		return User{}, nil, fmt.Errorf("look at the account: %w", err)
 	}
-	for i := range answer.Rooms {
-		c.remember(&answer.Rooms[i])
+	places := make([]Place, len(answer.Rooms))
+	for i, r := range answer.Rooms {
+		places[i] = Place{r.RoomInfo, r.Seat, r.Stomp}
+		c.remember(&places[i])
 	}
-	return answer.User, answer.Rooms, nil
+	return answer.User, places, nil
 }
 
 // Games lists the games that the deployment runs.

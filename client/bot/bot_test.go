@@ -119,13 +119,18 @@ func TestAnInvitedBotLeavesWhenItsOpponentDoes(t *testing.T) {
 		r, err := bot.Seat(t.Context(), invited, place.Room.ID)
 		ended <- outcome{r, err}
 	}()
-	for {
+	for placed := 0; placed < 2; { // black is the host's, white the bot's
 		m, err := room.Next(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m.Type == "started" {
-			break
+		switch m.Type {
+		case "started":
+			if _, err := room.Send(t.Context(), "put", map[string]string{"at": "d3"}); err != nil {
+				t.Fatal(err)
+			}
+		case "placed":
+			placed++
 		}
 	}
 	if _, err := room.Send(t.Context(), "exit", struct{}{}); err != nil {

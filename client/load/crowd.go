@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -143,20 +144,37 @@ func (c *crowd) take(ctx context.Context, config Config, id string) (seat, error
 	return s, c.call(ctx, path, s.token, body, &s)
 }
 
+// call makes one call to the lobby, and makes it again when the lobby asks to come back later.
 func (c *crowd) call(ctx context.Context, path, token string, body, out any) error {
-	var in io.Reader = http.NoBody
+	var text []byte
 	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
 			return err
 		}
-		in = bytes.NewReader(text)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+path, in)
+	for {
+		wait, err := c.try(ctx, path, token, text, out)
+		if wait == 0 {
+			return err
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+	}
+}
+
+// try makes one call once; wait is after how long the lobby wants it again, 0 when it does not.
+func (c *crowd) try(ctx context.Context, path, token string, body []byte, out any) (wait time.Duration, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if body != nil {
+	if len(body) > 0 {
 		request.Header.Set("Content-Type", "application/json")
 	}
 	if token != "" {
@@ -164,20 +182,24 @@ func (c *crowd) call(ctx context.Context, path, token string, body, out any) err
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	answer, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if response.StatusCode >= 300 {
-		return fmt.Errorf("POST %s: %s: %.200s", path, response.Status, text)
+		if again := response.StatusCode; again == http.StatusTooManyRequests || again == http.StatusServiceUnavailable {
+			seconds, _ := strconv.Atoi(response.Header.Get("Retry-After")) // none, or a date: a second
+			wait = time.Duration(max(seconds, 1)) * time.Second
+		}
+		return wait, fmt.Errorf("POST %s: %s: %.200s", path, response.Status, answer)
 	}
 	if out == nil {
-		return nil
+		return 0, nil
 	}
-	return json.Unmarshal(text, out)
+	return 0, json.Unmarshal(answer, out)
 }
 
 // talk sends what the room's members have to say, each at its own moments, until ctx ends.

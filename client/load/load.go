@@ -137,7 +137,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	watching, unwatch := context.WithCancel(ctx)
 	go func() { defer close(watched); crowd.watch(watching, c.Progress) }()
 	talkers.Wait()
-	measured := min(time.Since(window.begin), c.Time)
+	measured := min(max(time.Since(window.begin), 0), c.Time)
 	crowd.settle(ctx, c.Patience)
 	unwatch()
 	<-watched
