@@ -30,6 +30,9 @@ func newLine[T any](capacity int) *line[T] {
 // do puts w in the line and returns its outcome. When ctx ends before a server has taken w, nothing is done; afterwards
 // do waits for the outcome, so that w is not used any more when it returns.
 func (l *line[T]) do(ctx context.Context, w T) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	j := &job[T]{ctx: ctx, work: w, done: make(chan struct{})}
 	select {
 	case <-l.quit:

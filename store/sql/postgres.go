@@ -30,12 +30,14 @@ const (
 )
 
 // postgresDB runs each piece of work in a transaction of its own on a pool of connections; only plain commits are
-// gathered (see postgresDB.play).
+// gathered (see postgresDB.play). They have connections of their own, so that they never wait behind a thousand players
+// who want one seat.
 type postgresDB struct {
-	store *Store
-	pool  *pgxpool.Pool
-	db    *stdsql.DB // the same connections
-	line  *line[*store.Commit]
+	store   *Store
+	pool    *pgxpool.Pool
+	db      *stdsql.DB // the same connections
+	commits *pgxpool.Pool
+	line    *line[*store.Commit]
 }
 
 func postgresConfig(dsn string) (*pgxpool.Config, error) {
@@ -46,6 +48,7 @@ func postgresConfig(dsn string) (*pgxpool.Config, error) {
 	if !setInDSN(dsn, "pool_max_conns") {
 		config.MaxConns = 16
 	}
+	config.MaxConns = max(config.MaxConns, 4) // a migration needs two at once
 	// Every statement here has its index. Plans made while the tables are small are kept; they must not read whole
 	// tables when these have grown.
 	defaults := map[string]string{"enable_seqscan": "off", "jit": "off", "application_name": "madang"}
@@ -66,10 +69,16 @@ func (s *Store) openPostgres(ctx context.Context, config *pgxpool.Config) (again
 	if err != nil {
 		return false, err
 	}
-	d := &postgresDB{store: s, pool: pool, db: stdlib.OpenDBFromPool(pool), line: newLine[*store.Commit](lineLength)}
-	if err := d.migrate(ctx); err != nil {
-		d.db.Close()
+	few := config.Copy()
+	few.MaxConns, few.MinConns, few.MinIdleConns = committers, 0, 0
+	commits, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), few)
+	if err != nil {
 		pool.Close()
+		return false, err
+	}
+	d := &postgresDB{store: s, pool: pool, db: stdlib.OpenDBFromPool(pool), commits: commits, line: newLine[*store.Commit](lineLength)}
+	if err := d.migrate(ctx); err != nil {
+		d.closePools()
 		return unavailable(err) && !refused(err), err
 	}
 	s.db = d
@@ -101,9 +110,23 @@ func (d *postgresDB) migrate(ctx context.Context) (err error) {
 	return migrate(ctx, d.db, goose.DialectPostgres, "postgres", d.store.log)
 }
 
-func (d *postgresDB) read(ctx context.Context, f work) error { return f(ctx, direct{d.db}) }
+// Whoever finds a connection dead throws away the idle ones with it: after a restart of the server all are. What can't
+// have begun, or may be done twice, is tried once more.
 
-// write runs f at READ COMMITTED, the server's default: each statement sees what was committed when it began.
+func (d *postgresDB) read(ctx context.Context, f work) error {
+	err := f(ctx, direct{d.db})
+	if d.lost(ctx, err) {
+		d.pool.Reset()
+		err = f(ctx, direct{d.db})
+	}
+	return err
+}
+
+func (d *postgresDB) lost(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() == nil && !known(err) && unavailable(err)
+}
+
+// write runs f at READ COMMITTED: each statement sees what was committed when it began.
 func (d *postgresDB) write(ctx context.Context, f work) (err error) {
 	for range postgresTries {
 		if err = d.writeOnce(ctx, f); !undone(err) {
@@ -114,13 +137,17 @@ func (d *postgresDB) write(ctx context.Context, f work) (err error) {
 }
 
 func (d *postgresDB) writeOnce(ctx context.Context, f work) error {
-	tx, err := d.db.BeginTx(ctx, &stdsql.TxOptions{Isolation: stdsql.LevelReadCommitted})
+	options := &stdsql.TxOptions{Isolation: stdsql.LevelReadCommitted}
+	tx, err := d.db.BeginTx(ctx, options)
+	if d.lost(ctx, err) {
+		d.pool.Reset()
+		tx, err = d.db.BeginTx(ctx, options)
+	}
 	if err != nil {
 		return err
 	}
 	if err := f(ctx, direct{tx}); err != nil {
-		// On a broken connection the rollback fails, and the server does it by itself.
-		_ = tx.Rollback()
+		_ = tx.Rollback() // fails on a broken connection, and then the server does it by itself
 		return err
 	}
 	return tx.Commit()
@@ -133,13 +160,26 @@ func (d *postgresDB) lockRow(orSkip bool) string {
 	return " FOR NO KEY UPDATE"
 }
 
-func (d *postgresDB) ready(ctx context.Context) error { return d.pool.Ping(ctx) }
+func (d *postgresDB) ready(ctx context.Context) error {
+	err := d.pool.Ping(ctx)
+	if d.lost(ctx, err) {
+		d.pool.Reset()
+		err = d.pool.Ping(ctx)
+	}
+	return err
+}
 
 func (d *postgresDB) close() error {
 	d.line.close()
 	<-d.line.ended
+	return d.closePools()
+}
+
+// closePools waits for connections in use.
+func (d *postgresDB) closePools() error {
 	err := d.db.Close()
 	d.pool.Close()
+	d.commits.Close()
 	return err
 }
 

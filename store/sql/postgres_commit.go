@@ -71,6 +71,11 @@ func (d *postgresDB) playDistinct(ctx context.Context, group []*job[*store.Commi
 	for try := 1; undone(err) && try < postgresTries; try++ {
 		held, err = d.commitMany(ctx, group)
 	}
+	if d.lost(ctx, err) {
+		// Should it have been committed all the same, the second time changes nothing.
+		d.commits.Reset()
+		held, err = d.commitMany(ctx, group)
+	}
 	if err != nil && len(group) > 1 && !unavailable(err) && ctx.Err() == nil {
 		// One of them is to blame: each for itself.
 		for _, j := range group {
@@ -106,7 +111,7 @@ func (d *postgresDB) commitMany(ctx context.Context, group []*job[*store.Commit]
 			}
 		}
 	}
-	rows, err := d.pool.Query(ctx, commitGroup, rooms, terms, epochs, ns, published, wakes, memories, firsts, lasts, data, forgets)
+	rows, err := d.commits.Query(ctx, commitGroup, rooms, terms, epochs, ns, published, wakes, memories, firsts, lasts, data, forgets)
 	if err != nil {
 		return nil, err
 	}

@@ -33,3 +33,15 @@ func TestPostgreSQL(t *testing.T) {
 	t.Parallel()
 	storetest.Test(t, onPostgres)
 }
+
+func BenchmarkSQLite(b *testing.B) { storetest.Benchmark(b, onSQLite) }
+
+// What the safe setting costs.
+func BenchmarkSQLiteNormal(b *testing.B) {
+	storetest.Benchmark(b, func(t testing.TB) storetest.Opener {
+		file := filepath.Join(t.TempDir(), "madang.db")
+		return func(ctx context.Context) (store.Store, error) { return sql.OpenSQLite(ctx, file, "NORMAL") }
+	})
+}
+
+func BenchmarkPostgreSQL(b *testing.B) { storetest.Benchmark(b, onPostgres) }
