@@ -377,3 +377,75 @@ func TestDamagedLogMakesANewEpoch(t *testing.T) {
 		t.Errorf("counted %d, want 2", got)
 	}
 }
+
+func TestTakingUpWaitsForTheStore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tallyGame(handlers.Policy{}, 0))
+	w.room("r", "ann")
+	w.listen("r")
+	var calls atomic.Int64
+	w.start(func(p *process) {
+		p.beforeTakeUp = func() error {
+			if calls.Add(1) <= 3 {
+				return store.ErrUnavailable
+			}
+			return nil
+		}
+	}, nil)
+	w.join("r", "ann")
+	w.say("r", "ann", 1, "add", said{})
+	heard := w.awaitType("added", 1)
+	if got := len(heard); got != 2 {
+		t.Errorf("%d outputs, want 2", got)
+	}
+}
+
+func TestUnreadableMemoryIsTriedAgainAndHarmsNoOtherRoom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tallyGame(handlers.Policy{}, 0))
+	w.room("bad", "ann")
+	w.room("good", "bob")
+	w.listen("bad", "good")
+	rec, err := w.store.TakeUp(t.Context(), "bad")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit := &store.Commit{Room: "bad", Term: rec.Term, Epoch: 1, Memory: []byte("rubbish")}
+	if _, err := w.store.Commit(t.Context(), commit); err != nil {
+		t.Fatal(err)
+	}
+	again := make(chan struct{})
+	second := at(2, func() error { close(again); return nil })
+	w.start(func(p *process) { p.beforeTakeUp = second }, nil)
+	w.join("bad", "ann")
+	<-again // the other room is not there yet
+	w.join("good", "bob")
+	w.awaitType("$joined", 1)
+	rec, err = w.store.TakeUp(t.Context(), "bad")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Somebody mends it: the message that waited is played.
+	commit.Term, commit.Memory = rec.Term, opened(t, w, "bad")
+	if _, err := w.store.Commit(t.Context(), commit); err != nil && !errors.Is(err, store.ErrStaleTerm) {
+		t.Fatal(err)
+	} else if err == nil {
+		w.await("bad's $joined", func(heard []*broker.Output) bool {
+			for _, o := range heard {
+				if o.Room == "bad" && o.Type == "$joined" {
+					return true
+				}
+			}
+			return false
+		})
+	}
+}
+
+func opened(t *testing.T, w *world, room string) []byte {
+	t.Helper()
+	o, err := w.game.Open(room, nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o.Memory
+}

@@ -201,8 +201,8 @@ func (r *room) consume(signal <-chan struct{}, rank int) error {
 		return nil
 	}
 	select {
-	case r.w.slots <- struct{}{}:
-		defer func() { <-r.w.slots }()
+	case r.w.opening <- struct{}{}:
+		defer func() { <-r.w.opening }()
 	case <-signal:
 		return nil
 	case <-r.w.taking.Done():

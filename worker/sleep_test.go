@@ -2,6 +2,8 @@ package worker_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -322,4 +324,64 @@ func TestDrainFinishesWhatIsUnderWayAndIsCutAtItsEnd(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestDrainingProcessHandsItsRoomsOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, tallyGame(handlers.Policy{Grace: time.Hour}, 0))
+		w.room("r", "ann")
+		w.listen("r")
+		one := w.start(nil, func(c *worker.Config) { c.Process = "one" })
+		w.attach("r", "ann", "c1", "try-1", broker.Position{})
+		w.awaitPart(broker.Snapshot, 1)
+		two := w.start(nil, func(c *worker.Config) { c.Process = "two" })
+		body, err := json.Marshal(broker.Process{ID: "one", Games: one.Games(), Drains: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := w.broker.Post(t.Context(), broker.Notice{Kind: broker.NoticeProcess, From: "one", Body: body}); err != nil {
+				t.Fatal(err)
+			}
+			w.announce(broker.NoticeProcess, two, "two")
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		if one.Rooms() != 0 || two.Rooms() != 1 {
+			t.Errorf("rooms awake: %d with the one that drains, %d with the other; want 0 and 1", one.Rooms(), two.Rooms())
+		}
+		one.end()
+		two.end()
+	})
+}
+
+// Not parallel: it counts goroutines.
+func TestManyRoomsLeaveNoGoroutineBehind(t *testing.T) {
+	const rooms = 100
+	synctest.Test(t, func(t *testing.T) { // fails when a goroutine is left
+		w := newWorld(t, tallyGame(handlers.Policy{Idle: time.Second, Grace: time.Hour, Keep: handlers.Ephemeral{}}, 0))
+		ids := make([]string, rooms)
+		for i := range ids {
+			ids[i] = fmt.Sprintf("room-%03d", i)
+			w.room(ids[i], "user-"+ids[i])
+			w.join(ids[i], "user-"+ids[i])
+		}
+		w.listen(ids...)
+		p := w.start(nil, nil)
+		w.await("every join", func(heard []*broker.Output) bool { return len(heard) >= rooms })
+		if got := p.Rooms(); got != rooms {
+			t.Errorf("%d rooms awake, want %d", got, rooms)
+		}
+		before := runtime.NumGoroutine()
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if got := p.Rooms(); got != 0 {
+			t.Errorf("%d rooms awake, want none", got)
+		}
+		if got := before - runtime.NumGoroutine(); got < rooms/2 {
+			t.Errorf("%d goroutines less with all rooms asleep, want about %d", got, rooms)
+		}
+		p.end()
+	})
 }

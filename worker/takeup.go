@@ -126,12 +126,12 @@ func (r *room) goOn(a *awake, rec *store.Record, whole bool) error {
 func (r *room) raiseTerm() (store.Record, error) {
 	for try := 0; ; try++ {
 		select {
-		case r.w.slots <- struct{}{}:
+		case r.w.raising <- struct{}{}:
 		case <-r.w.taking.Done():
 			return store.Record{}, errLeft
 		}
 		rec, err := r.w.store.TakeUp(r.w.taking, r.id)
-		<-r.w.slots
+		<-r.w.raising
 		switch {
 		case err == nil:
 			return rec, nil

@@ -80,7 +80,8 @@ type Worker struct {
 	games   map[key]*game
 	metrics *metrics
 	roster  broker.Roster
-	slots   chan struct{} // bounds rooms that are being consumed or taken up at a time
+	opening chan struct{} // bounds rooms whose queue is being consumed at a time
+	raising chan struct{} // bounds rooms that are being taken up at a time
 	again   chan struct{} // asks for a look
 	awake   atomic.Int64
 
@@ -149,7 +150,8 @@ func New(c Config) (*Worker, error) {
 		drain:   orElse(c.Drain, 10*time.Second),
 		games:   map[key]*game{},
 		rooms:   map[string]*room{},
-		slots:   make(chan struct{}, atOnce),
+		opening: make(chan struct{}, atOnce),
+		raising: make(chan struct{}, atOnce),
 		again:   make(chan struct{}, 1),
 	}
 	if w.log == nil {

@@ -307,6 +307,7 @@ type process struct {
 
 	// Called where they say; nil for none. An error is given to the worker instead of what has happened.
 	beforeCommit, afterCommit func(*store.Commit) error
+	beforeTakeUp              func() error
 	beforePublish             func([]*broker.Output) error
 	afterPublish              func([]*broker.Output) error
 	commits                   atomic.Int64
@@ -385,6 +386,11 @@ func (s meddledStore) Commit(ctx context.Context, c *store.Commit) (bool, error)
 func (s meddledStore) TakeUp(ctx context.Context, room string) (store.Record, error) {
 	if s.p.dead.Load() {
 		return store.Record{}, errKilled
+	}
+	if f := s.p.beforeTakeUp; f != nil {
+		if err := f(); err != nil {
+			return store.Record{}, err
+		}
 	}
 	return s.Store.TakeUp(ctx, room)
 }

@@ -1,0 +1,170 @@
+package worker
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/store"
+)
+
+func entryOf(size int) entry {
+	return entry{Output: &broker.Output{Room: "r", Type: "t", Time: time.UnixMilli(1), Body: bytes.Repeat([]byte("x"), size)}}
+}
+
+func TestRingIsBoundedInNumberAndBytes(t *testing.T) {
+	t.Parallel()
+	l := line{retain: 10}
+	for range 25 {
+		l.add(entryOf(1))
+	}
+	if len(l.ring) != 10 || l.ring[9].At.N != 25 || l.at.N != 25 {
+		t.Errorf("ring has %d, want the last 10 of 25", len(l.ring))
+	}
+	l = line{retain: 10_000}
+	for range 100 {
+		l.add(entryOf(64 << 10))
+	}
+	if l.bytes > retainBytes || len(l.ring) != 15 {
+		t.Errorf("ring has %d outputs of %d bytes, want 15 of at most %d", len(l.ring), l.bytes, retainBytes)
+	}
+	l = line{}
+	l.add(entryOf(1))
+	if len(l.ring) != 0 || l.bytes != 0 || l.at.N != 1 {
+		t.Errorf("ring has %d outputs of %d bytes though none are to be kept", len(l.ring), l.bytes)
+	}
+}
+
+func TestForgetLeavesWhatIsRetainedOrUnpublished(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name      string
+		retain    int
+		size      int
+		published uint64
+		want      uint64
+	}{
+		{"few: nothing", 256, 1, 100, 0},
+		{"many: whole runs", 50, 1, 100, 50},
+		{"retain none", 0, 1, 100, 100},
+		{"unpublished stay", 0, 1, 73, 70},
+		{"bytes bound", 10_000, 64 << 10, 100, 90},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			l := line{retain: c.retain}
+			for range 10 {
+				var run []entry
+				for range 10 {
+					e := entryOf(c.size)
+					l.add(e)
+					run = append(run, e)
+				}
+				l.log(run)
+			}
+			if got := l.forget(c.published); got != c.want {
+				t.Errorf("forgets up to %d, want %d", got, c.want)
+			}
+			if got := l.forget(c.published); got != 0 {
+				t.Errorf("forgets up to %d a second time, want nothing more", got)
+			}
+		})
+	}
+}
+
+func TestLogComesBackAsItWas(t *testing.T) {
+	t.Parallel()
+	entries := []entry{
+		{Output: &broker.Output{Type: "plain", Time: time.UnixMilli(-5)}},
+		{Output: &broker.Output{
+			Type: "all", From: "ann", To: []string{"bob", ""}, Request: 1 << 63, Code: "no", Unseat: "eve",
+			Time: time.UnixMilli(1_700_000_000_123), ContentType: "application/json", Body: []byte(`{"a":"ä\u0000"}`),
+		}, conn: "c1", connSeq: 99},
+	}
+	l := line{at: broker.Position{Epoch: 3, N: 7}, retain: 10}
+	for i := range entries {
+		entries[i].Room = "r"
+		l.add(entries[i])
+	}
+	kept := l.log(entries)
+	var back line
+	back.retain = 10
+	rec := store.Record{Room: store.Room{ID: "r"}, Epoch: 3, N: 9, Published: 8, Log: []store.Logged{*kept}}
+	unpublished, ok := back.load(&rec)
+	if !ok || len(unpublished) != 1 || unpublished[0].At.N != 9 {
+		t.Fatalf("load: %d unpublished, %t; want number 9", len(unpublished), ok)
+	}
+	if !reflect.DeepEqual(back.ring, entries) {
+		t.Errorf("got %+v, want %+v", *back.ring[1].Output, *entries[1].Output)
+	}
+}
+
+func TestLoadSaysWhatIsLost(t *testing.T) {
+	t.Parallel()
+	run := func(first, last uint64) store.Logged {
+		l := line{at: broker.Position{Epoch: 1, N: first - 1}}
+		var entries []entry
+		for range last - first + 1 {
+			e := entryOf(1)
+			l.add(e)
+			entries = append(entries, e)
+		}
+		return *l.log(entries)
+	}
+	for _, c := range []struct {
+		name      string
+		log       []store.Logged
+		published uint64
+		ok        bool
+		ring      int
+	}{
+		{"all", []store.Logged{run(1, 4), run(5, 9)}, 2, true, 9},
+		{"hole before what matters", []store.Logged{run(1, 3), run(5, 9)}, 4, true, 5},
+		{"hole in the unpublished", []store.Logged{run(1, 3), run(5, 9)}, 2, false, 0},
+		{"end is missing", []store.Logged{run(1, 8)}, 8, false, 0},
+		{"nothing kept, nothing needed", nil, 9, true, 0},
+		{"damaged", []store.Logged{{First: 1, Last: 9, Data: []byte{logVersion, 9, 0}}}, 9, false, 0},
+	} {
+		l := line{retain: 100}
+		_, ok := l.load(&store.Record{Room: store.Room{ID: "r"}, Epoch: 1, N: 9, Published: c.published, Log: c.log})
+		if ok != c.ok || ok && len(l.ring) != c.ring {
+			t.Errorf("%s: whole %t with %d remembered, want %t with %d", c.name, ok, len(l.ring), c.ok, c.ring)
+		}
+	}
+}
+
+// FuzzDecodeLog: no data makes the decoder panic or allocate beyond a multiple of the data, and what it accepts it
+// writes and reads again.
+func FuzzDecodeLog(f *testing.F) {
+	l := line{at: broker.Position{Epoch: 1}, retain: 10}
+	l.add(entryOf(3))
+	l.add(entry{Output: &broker.Output{Type: "a", From: "b", To: []string{"c"}, Request: 1, Code: "d", Unseat: "e", ContentType: "f"}, conn: "g", connSeq: 1})
+	f.Add(uint64(1), uint64(2), encodeLog(l.ring))
+	f.Add(uint64(1), uint64(1)<<62, []byte{logVersion, 255, 255, 255, 255, 255, 255, 255, 255, 63})
+	f.Add(uint64(1), uint64(1), []byte{logVersion, 1, hasTo, 0, 255, 255, 3})
+	f.Fuzz(func(t *testing.T, first, last uint64, data []byte) {
+		entries, err := decodeLog("r", 1, first, last, data)
+		if err != nil {
+			return
+		}
+		if got := uint64(len(entries)); got != last-first+1 {
+			t.Fatalf("%d entries, want %d", got, last-first+1)
+		}
+		again, err := decodeLog("r", 1, first, last, encodeLog(entries))
+		if err != nil || !reflect.DeepEqual(again, entries) {
+			t.Fatalf("again: %v, %s; want %s", err, shown(again), shown(entries))
+		}
+	})
+}
+
+func shown(entries []entry) string {
+	var s strings.Builder
+	for _, e := range entries {
+		fmt.Fprintf(&s, "%+v %q %d\n", *e.Output, e.conn, e.connSeq)
+	}
+	return s.String()
+}
