@@ -62,7 +62,7 @@ func setHook[S any](g *Game[S], call string, h *hook, fn func(*Room, *S, Player)
 
 // Snapshot registers fn to tell the room as user may see it: the body of $snapshot, at most [MaxSnapshot] bytes. A client
 // that begins to listen, or has missed too much, starts from it. fn may change nothing: not the state, and neither Send
-// nor the like work in it. Without it the body is {"players":[ids]}.
+// nor the like work in it. Without it the body is {"players":[{"id","name","online"}]}.
 func Snapshot[S any](g *Game[S], fn func(room *Room, state *S, user string) (any, error)) {
 	g.mayRegister("Snapshot")
 	g.checkOnce("Snapshot", fn == nil, g.snapshot != nil)

@@ -41,14 +41,10 @@ func (in *Instance) look(user string) (Output, error) {
 	return out, nil
 }
 
-// view is what the game shows to user, or the members' ids.
+// view is what the game shows to user, or who is there.
 func (in *Instance) view(user string) (any, error) {
 	if in.rules.snapshot != nil {
 		return in.rules.snapshot(&in.room, user)
 	}
-	ids := make([]string, len(in.members))
-	for i, m := range in.members {
-		ids[i] = m.ID
-	}
-	return map[string][]string{"players": ids}, nil
+	return map[string][]Player{"players": in.room.Players()}, nil
 }

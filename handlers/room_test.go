@@ -47,7 +47,7 @@ func TestWhoSeesWhat(t *testing.T) {
 			t.Errorf("%s: got request %d, want %d", out.Type, out.Request, want)
 		}
 	}
-	if got, want := string(room.Last("ann").Body), `{"players":["ann","bob","cid"]}`; got != want {
+	if got, want := string(room.Last("ann").Body), `{"players":[{"id":"ann","name":"ann","online":true},{"id":"bob","name":"bob","online":true},{"id":"cid","name":"cid","online":true}]}`; got != want {
 		t.Errorf("snapshot: got %s, want %s", got, want)
 	}
 }

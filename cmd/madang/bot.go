@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,6 +20,7 @@ type botCmd struct {
 	Games int           `help:"End after so many games of all bots together (0: never)."`
 	Pair  bool          `help:"Play against each other and say how it went."`
 	Think time.Duration `help:"Before each move (800ms, or none with --pair)."`
+	JSON  bool          `name:"json" help:"Print the summary as JSON."`
 }
 
 // errBots is what a run of pairs ends with that saw a game go wrong.
@@ -32,7 +34,14 @@ func (c *botCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(s)
+	if c.JSON {
+		err = json.NewEncoder(os.Stdout).Encode(s)
+	} else {
+		_, err = fmt.Println(s)
+	}
+	if err != nil {
+		return err
+	}
 	if c.Pair && !s.OK() {
 		return errBots
 	}

@@ -124,9 +124,10 @@ func award(user string, color Color, winner string) handlers.Award {
 	return handlers.Award{User: user, Exp: 3, Lose: 1}
 }
 
-func view(_ *handlers.Room, m *Match, _ string) (any, error) {
+func view(room *handlers.Room, m *Match, _ string) (any, error) {
 	v := snapshot{
 		Board: m.Board.String(), Next: orNull(m.Next), Moves: []string{}, Black: orNull(m.Black), White: orNull(m.White), Over: m.Over,
+		Players: room.Players(),
 	}
 	if m.Next != "" {
 		v.Moves = m.Board.Moves(m.Next).Names()

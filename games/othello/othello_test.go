@@ -269,7 +269,7 @@ func TestSyncGivesTheSenderASnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := room.Last("ann")
-	want := `{"board":"` + othello.Start().String() + `","next":null,"moves":[],"black":"ann","white":null,"over":null}`
+	want := `{"board":"` + othello.Start().String() + `","next":null,"moves":[],"black":"ann","white":null,"over":null,"players":[{"id":"ann","name":"ann","online":true}]}`
 	if out.Type != "$snapshot" || string(out.Body) != want || out.Request != 1 || !slices.Equal(out.To, []string{"ann"}) {
 		t.Errorf("got %+v %s\nwant %s", out, out.Body, want)
 	}

@@ -1,5 +1,7 @@
 package othello
 
+import "github.com/madang-games/madang/handlers"
+
 // This file is the bodies of the messages, as docs/protocol.md has them.
 
 type putBody struct {
@@ -33,6 +35,8 @@ type snapshot struct {
 	Black *string  `json:"black"`
 	White *string  `json:"white"`
 	Over  *Over    `json:"over"`
+	// Players are who is in the room, for their names and whether they are there.
+	Players []handlers.Player `json:"players"`
 }
 
 // turn is the body of the turn timer: whose time it is.

@@ -96,7 +96,9 @@ func (b *tab) picture(name string) {
 	if dir == "" {
 		return
 	}
-	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.ctx), 10*time.Second) // also of a tab that is stuck
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		b.t.Logf("screenshot: %v", err)
 		return
@@ -193,6 +195,7 @@ func TestTwoTabsChatInARelayRoom(t *testing.T) {
 	one.click("create-relay")
 	one.run(chromedp.WaitVisible(hook("chat-input")))
 	two := open("chat-phone", 390, 844, p.URL)
+	two.click("sign-in")
 	two.click("room-row")
 	two.run(chromedp.WaitVisible(hook("chat-input")))
 	say := func(b *tab, text string) {

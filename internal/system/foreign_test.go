@@ -83,6 +83,7 @@ func TestGameInAModuleOfItsOwnBuildsAndRuns(t *testing.T) {
 	rest(t, "POST", p.URL+"/v1/rooms", player.Token, map[string]string{"game": "arena"}, &room)
 	c := dialSTOMP(t, room.Stomp.URL, player.Token)
 	sub := c.subscribe(t, room.Stomp.Topic)
+	sub.next(t, "$snapshot")
 	c.send(t, room.Stomp.Queue, "move", `{"X":3,"Y":4}`)
 	if got := sub.next(t, "moved"); string(got.Body) != `{"X":3,"Y":4}` {
 		t.Errorf("moved: got %s", got.Body)

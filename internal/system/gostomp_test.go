@@ -43,7 +43,7 @@ func dialSTOMP(t *testing.T, address, token string) *stompClient {
 
 func (c *stompClient) subscribe(t *testing.T, topic string) *subscription {
 	t.Helper()
-	s, err := c.Subscribe(topic, stomp.AckAuto, stomp.SubscribeOpt.Header("receipt", "sub"))
+	s, err := c.Subscribe(topic, stomp.AckAuto)
 	if err != nil {
 		t.Fatalf("subscribe: %v", err)
 	}

@@ -21,7 +21,7 @@ func TestRestartFindsAccountsAndUnfinishedRooms(t *testing.T) {
 	rest(t, "POST", p.URL+"/v1/rooms/"+room.Room.ID+"/join", white.Token, nil, &again)
 	c := dialSTOMP(t, room.Stomp.URL, black.Token)
 	board := c.subscribe(t, room.Stomp.Topic)
-	board.next(t, "started")
+	board.next(t, "$snapshot")
 	c.send(t, room.Stomp.Queue, "put", `{"at":"d3"}`)
 	placed := board.next(t, "placed")
 	p.interrupt()
@@ -128,6 +128,7 @@ func playRelay(t *testing.T, base string) {
 	rest(t, "POST", base+"/v1/rooms", player.Token, map[string]string{"game": "relay"}, &room)
 	c := dialSTOMP(t, room.Stomp.URL, player.Token)
 	sub := c.subscribe(t, room.Stomp.Topic)
+	sub.next(t, "$snapshot")
 	c.send(t, room.Stomp.Queue, "say", `"hello"`)
 	if got := sub.next(t, "say"); string(got.Body) != `"hello"` {
 		t.Errorf("relay: got %s", got.Body)
