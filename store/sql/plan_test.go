@@ -1,0 +1,54 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What runs often must find its rows by an index, however many there are.
+func TestSQLiteScansNoTable(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), Config{DSN: "sqlite:" + filepath.Join(t.TempDir(), "madang.db"), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, c := range []struct{ query, want string }{
+		{deleteLog, "SEARCH log USING PRIMARY KEY (room=? AND (epoch,last)<(?,?))"},
+		{selectLog, "SEARCH log USING PRIMARY KEY (room=? AND epoch=?)"},
+		{selectAlive, "SEARCH r USING INDEX rooms_alive_by_game (game=? AND version=? AND id>?)"},
+		{selectFree, "SEARCH r USING INDEX rooms_alive_by_game (game=? AND version=?)"},
+		{selectUnswept, "SCAN r USING INDEX rooms_unswept"},
+		{selectSeats, "SEARCH s USING INDEX seats_by_account (account=?)"},
+		{selectLate, "SEARCH s USING INDEX seats_pending (since<?)"},
+		{countSeats, "SEARCH seats USING PRIMARY KEY (room=?)"},
+		{dropSeats, "SEARCH seats USING PRIMARY KEY (room=?)"},
+		{selectSession, "SEARCH s USING INDEX sqlite_autoindex_sessions_2 (token=?)"},
+	} {
+		var args []any
+		for n := 1; strings.Contains(c.query, fmt.Sprint("$", n)); n++ {
+			args = append(args, "")
+		}
+		var plan []string
+		err := s.db.read(t.Context(), func(ctx context.Context, q querier) error {
+			return all(ctx, q, "EXPLAIN QUERY PLAN "+c.query, args, func(rows *stdsql.Rows) error {
+				var id, parent, unused int
+				var detail string
+				err := rows.Scan(&id, &parent, &unused, &detail)
+				plan = append(plan, detail)
+				return err
+			})
+		})
+		if err != nil {
+			t.Errorf("%s: %v", c.query, err)
+		}
+		if got := strings.Join(plan, "\n"); !strings.Contains(got, c.want) {
+			t.Errorf("%s\ngot plan\n%s\nwant in it\n%s", c.query, got, c.want)
+		}
+	}
+}
