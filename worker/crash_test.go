@@ -10,6 +10,7 @@ import (
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/handlers"
 	"github.com/madang-games/madang/store"
+	"github.com/madang-games/madang/worker"
 )
 
 // at calls do when the n-th call comes, once.
@@ -111,7 +112,8 @@ func TestEndIsSeenWhereverTheWorkerDies(t *testing.T) {
 					w.say("r", "ann", 1, "pay", said{})
 					w.awaitOrDead(first, "paid", 1)
 					w.say("r", "ann", 2, "end", said{})
-					second := w.start(nil, nil)
+					// Where the room is closed already, its sweeping finishes it.
+					second := w.start(nil, func(c *worker.Config) { c.Look = 60 * time.Millisecond })
 					heard := w.await("$closed", func(heard []*broker.Output) bool {
 						for _, o := range heard {
 							if o.Type == broker.TypeClosed {

@@ -131,21 +131,21 @@ func (w *Worker) assign(g *game, id string, rank int) *room {
 
 // look looks through the store whenever it is asked to, and now and then, until ctx ends.
 func (w *Worker) look(ctx context.Context) {
-	ticker := time.NewTicker(w.every)
-	defer ticker.Stop()
-	unswept := map[string]bool{}
+	live := time.NewTicker(w.every)
+	defer live.Stop()
+	closed := time.NewTicker(max(w.every/6, 1))
+	defer closed.Stop()
+	unswept, err := w.sweepAll(ctx, nil)
 	for fails := 0; ; {
-		sweep := false
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
-			sweep = true
-		case <-w.again:
-		}
-		err := w.lookAtLive(ctx)
-		if err == nil && sweep {
+		case <-closed.C:
 			unswept, err = w.sweepAll(ctx, unswept)
+		case <-live.C:
+			err = w.lookAtLive(ctx)
+		case <-w.again:
+			err = w.lookAtLive(ctx)
 		}
 		if err == nil || ctx.Err() != nil {
 			fails = 0

@@ -59,8 +59,8 @@ type Config struct {
 	// Standby is how long after the first-ranked worker the second one begins to consume a room, so that the first
 	// is the active one. Default 300 ms.
 	Standby time.Duration
-	// Look is the time between two full looks at the store. Default 30 s. A closed room whose queue is still there
-	// is swept when two looks have found it.
+	// Look is the time between two full looks at the store. Default 30 s. Closed rooms whose queue may still be there
+	// are looked for six times as often, and swept when they are found a second time.
 	Look time.Duration
 	// Drain is how long Run may take to finish what is under way once its context has ended. Default 10 s.
 	Drain time.Duration
