@@ -162,7 +162,9 @@ func (r *room) commit(c *store.Commit) (closed bool, err error) {
 			r.deleteQueue()
 			return false, errGone
 		}
-		r.w.log.Warn("room waits for the store", "room", r.id, "game", r.game.name, "error", err)
+		if try == 0 {
+			r.w.log.Warn("room waits for the store", "room", r.id, "game", r.game.name, "error", err)
+		}
 		done, over, err := r.ask(c)
 		if err != nil {
 			return false, err

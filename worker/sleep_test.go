@@ -121,6 +121,37 @@ func TestTimerSurvivesTakeover(t *testing.T) {
 	}
 }
 
+func TestHandedOverRoomIsWokenAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, idle := range map[string]time.Duration{"awake": time.Hour, "asleep": time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, tallyGame(handlers.Policy{Grace: time.Hour, Idle: idle}, 0))
+				w.room("r", "ann")
+				w.listen("r")
+				first := w.start(nil, nil)
+				w.join("r", "ann")
+				w.say("r", "ann", 1, "later", said{N: 5_000})
+				w.say("r", "ann", 2, "add", said{})
+				w.awaitType("added", 1)
+				second := w.start(nil, func(c *worker.Config) { c.Look = time.Hour }) // stands by
+				time.Sleep(time.Second)
+				first.end()
+				time.Sleep(5 * time.Second)
+				synctest.Wait()
+				w.mu.Lock()
+				rang := len(ofType(t, w.heard, "rang"))
+				w.mu.Unlock()
+				if rang != 1 {
+					t.Errorf("rang %d times, want 1", rang)
+				}
+				second.end()
+			})
+		})
+	}
+}
+
 func TestTicksOnlyWhileSomebodyIsThereAndWithoutDrift(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
