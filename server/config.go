@@ -63,7 +63,7 @@ func (c Config) filled() (Config, error) {
 	}
 	if c.embedded() {
 		if len(c.Broker) > 1 || len(c.Role) < 3 {
-			return c, fmt.Errorf("--broker memory lives in one process: it goes with --role all only. For several processes give --broker amqp://...")
+			return c, fmt.Errorf("--broker memory lives in one process: it goes with --role all only; several processes need --broker amqp://user:password@host")
 		}
 	} else {
 		for _, address := range c.Broker {

@@ -41,7 +41,7 @@ func browser(t *testing.T) func(name string, width, height int64, address string
 		if err := chromedp.Do(ctx); err != nil { // the tab lives as long as the context of its first action
 			t.Fatalf("open a tab: %v", err)
 		}
-		ctx, cancel = context.WithTimeout(ctx, 4*time.Minute)
+		ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
 		t.Cleanup(cancel)
 		b := &tab{t, name, ctx}
 		b.run(chromedp.EmulateViewport(width, height), chromedp.Navigate(address))
@@ -196,7 +196,8 @@ func TestTwoTabsChatInARelayRoom(t *testing.T) {
 	one.run(chromedp.WaitVisible(hook("chat-input")))
 	two := open("chat-phone", 390, 844, p.URL)
 	two.click("sign-in")
-	two.click("room-row")
+	row := chromedp.CSS(`[data-testid="room-row"] button`)
+	two.run(chromedp.WaitVisible(row), chromedp.Click(row))
 	two.run(chromedp.WaitVisible(hook("chat-input")))
 	say := func(b *tab, text string) {
 		b.run(chromedp.SendKeys(hook("chat-input"), text+"\r"))
@@ -238,16 +239,18 @@ func TestThePageComesBackByItselfAfterTheServerDoes(t *testing.T) {
 	legal := `document.querySelectorAll('[data-legal="true"]').length > 0`
 	never := `false`
 	waitForTurn(t, one, two, never, legal).run(chromedp.Click(chromedp.CSS(`[data-legal="true"]`)))
-	p.interrupt()
 	state := `document.querySelector('[data-testid="conn-state"]').dataset.state`
-	one.until(state + ` !== "live"`)
-	one.picture("reconnecting")
-	p = start(t, "--listen", address, "--data", data).ready()
-	one.until(state + ` === "live"`)
-	two.until(state + ` === "live"`)
-	before := one.eval(board)
-	mover := waitForTurn(t, one, two, never, legal)
-	mover.run(chromedp.Click(chromedp.CSS(`[data-legal="true"]`)))
-	one.until(board + " !== " + fmt.Sprintf("%q", before))
-	two.until(board + " !== " + fmt.Sprintf("%q", before))
+	for _, end := range []func(){func() { p.interrupt() }, func() { p.kill() }} {
+		end()
+		one.until(state + ` !== "live"`)
+		one.picture("reconnecting")
+		p = start(t, "--listen", address, "--data", data).ready()
+		one.until(state + ` === "live"`)
+		two.until(state + ` === "live"`)
+		before := one.eval(board)
+		mover := waitForTurn(t, one, two, never, legal)
+		mover.run(chromedp.Click(chromedp.CSS(`[data-legal="true"]`)))
+		one.until(board + " !== " + fmt.Sprintf("%q", before))
+		two.until(board + " !== " + fmt.Sprintf("%q", before))
+	}
 }
