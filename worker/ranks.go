@@ -135,8 +135,9 @@ func (w *Worker) look(ctx context.Context) {
 	defer live.Stop()
 	closed := time.NewTicker(max(w.every/6, 1))
 	defer closed.Stop()
-	unswept, err := w.sweepAll(ctx, nil)
+	unswept, _ := w.sweepAll(ctx, nil)
 	for fails := 0; ; {
+		var err error
 		select {
 		case <-ctx.Done():
 			return

@@ -54,6 +54,7 @@ type room struct {
 
 	// The goroutine's alone.
 	pipe      broker.Pipe
+	known     bool              // it was awake here before
 	held      int               // the rank with which the pipe was opened
 	notBefore time.Time         // to open it
 	fails     int               // in a row

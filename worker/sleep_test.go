@@ -330,8 +330,7 @@ func TestDrainFinishesWhatIsUnderWayAndIsCutAtItsEnd(t *testing.T) {
 				w := newWorld(t, tallyGame(handlers.Policy{Keep: handlers.Checkpointed{Every: time.Hour}, Grace: time.Hour}, 0))
 				w.room("r", "ann")
 				w.listen("r")
-				var p *process
-				p = w.start(nil, nil)
+				p := w.start(nil, nil)
 				w.join("r", "ann")
 				w.say("r", "ann", 1, "add", said{})
 				w.awaitType("added", 1)

@@ -65,6 +65,10 @@ func (r *room) takeUp() error {
 		return fmt.Errorf("load memory: %w", err)
 	}
 	now := r.w.now()
+	if !r.known { // nobody could come back to it while no process had it
+		inst.HoldAgain(now)
+		r.known = true
+	}
 	a := &awake{
 		Instance: inst, term: rec.Term, noted: rec.Published, published: rec.Published, saved: now, active: now,
 		line: line{retain: r.game.policy.Retain},

@@ -38,7 +38,7 @@ var plan = map[string]room{
 	"broker/memory":        {1, nil},
 	"broker/rabbitmq":      {1, []string{amqp}},
 	"broker/brokertest":    {1, nil},
-	"store/sql":            {1, []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/pressly/goose/v3"}},
+	"store/sql":            {1, []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/pressly/goose/v3", "golang.org/x/text"}},
 	"store/storetest":      {1, nil},
 	"client":               {1, []string{websocket}},
 	"web":                  {2, []string{websocket, uuid, prometheus}},
