@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +22,8 @@ import (
 
 // crowd is everybody.
 type crowd struct {
-	url     string
+	urls    []string // used in turn
+	turn    atomic.Uint64
 	http    *http.Client
 	rooms   []*room
 	clients []*member
@@ -67,7 +69,7 @@ func (c *crowd) why() error { <-c.failed; return c.because }
 
 // gather signs everybody in and waits until all are live. The crowd it returns may have to leave even on an error.
 func gather(ctx, living context.Context, config Config) (*crowd, error) {
-	c := &crowd{url: config.URL, failed: make(chan struct{}), http: &http.Client{
+	c := &crowd{urls: strings.Split(config.URL, ","), failed: make(chan struct{}), http: &http.Client{
 		Timeout:   callTime,
 		Transport: &http.Transport{MaxIdleConns: gatherers, MaxIdleConnsPerHost: gatherers, MaxConnsPerHost: gatherers},
 	}}
@@ -170,7 +172,7 @@ func (c *crowd) call(ctx context.Context, path, token string, body, out any) err
 
 // try makes one call once; wait is after how long the lobby wants it again, 0 when it does not.
 func (c *crowd) try(ctx context.Context, path, token string, body []byte, out any) (wait time.Duration, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+path, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.urls[c.turn.Add(1)%uint64(len(c.urls))]+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}

@@ -15,7 +15,8 @@ import (
 
 // Config says what to play. URL must be given; every other zero value works.
 type Config struct {
-	URL     string        // of the deployment, such as http://localhost:8080
+	// URL of the deployment, such as http://localhost:8080; several, with commas, are used in turn.
+	URL     string
 	Game    string        // a game that relays what it does not know; default relay
 	Rooms   int           // default 20
 	Clients int           // of each room; default 10

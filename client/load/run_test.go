@@ -146,7 +146,7 @@ func TestALobbyThatIsBusyIsAskedAgain(t *testing.T) {
 		fmt.Fprint(w, `{"token":"t"}`)
 	}))
 	defer busy.Close()
-	c := &crowd{url: busy.URL, http: busy.Client()}
+	c := &crowd{urls: []string{busy.URL}, http: busy.Client()}
 	var out struct{ Token string }
 	if err := c.call(t.Context(), "/v1/login", "", struct{}{}, &out); err != nil || out.Token != "t" || calls != 2 {
 		t.Errorf("got token %q, %v after %d calls, want it from the second", out.Token, err, calls)

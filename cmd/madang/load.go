@@ -13,7 +13,7 @@ import (
 
 // loadCmd measures a running deployment.
 type loadCmd struct {
-	URL     string        `default:"http://localhost:8080" env:"MADANG_URL" help:"Address of the deployment (${default})."`
+	URL     string        `default:"http://localhost:8080" env:"MADANG_URL" help:"Address of the deployment, or of several lobbies with commas (${default})."`
 	Game    string        `default:"relay" help:"A game that relays what it does not know (${default})."`
 	Rooms   int           `default:"20" help:"Rooms (${default})."`
 	Clients int           `default:"10" help:"Clients in each room (${default})."`
