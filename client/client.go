@@ -94,7 +94,7 @@ func (c *Client) Token() string {
 	return c.token
 }
 
-// Gateway is the address for STOMP: as the lobby gave it with the last seat, before that where it usually is.
+// Gateway is the address for STOMP, as the lobby gave it with the last seat or sign-in; before that where it usually is.
 func (c *Client) Gateway() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -89,12 +89,16 @@ func (c *Client) signIn(ctx context.Context, path string, body map[string]string
 	var answer struct {
 		User  User   `json:"user"`
 		Token string `json:"token"`
+		Stomp Stomp  `json:"stomp"`
 	}
 	if err := c.call(ctx, http.MethodPost, path, body, &answer); err != nil {
 		return User{}, fmt.Errorf("sign in: %w", err)
 	}
 	c.mu.Lock()
 	c.token, c.user = answer.Token, answer.User
+	if answer.Stomp.URL != "" {
+		c.gateway = answer.Stomp.URL
+	}
 	c.mu.Unlock()
 	return answer.User, nil
 }

@@ -155,6 +155,7 @@ type signedIn struct {
 	User      userJSON  `json:"user"`
 	Token     string    `json:"token"`
 	ExpiresAt time.Time `json:"expires_at"`
+	Stomp     gatewayJSON
 }
 
 // guest signs a new guest in.

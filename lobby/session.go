@@ -77,10 +77,16 @@ func (s *Service) login(c *Context) error {
 		s.moved(c.ctx, broker.SessionMoved{User: account.ID, Session: session.ID})
 	}
 	return c.JSON(http.StatusOK, struct {
-		User      userJSON  `json:"user"`
-		Token     string    `json:"token"`
-		ExpiresAt time.Time `json:"expires_at"`
-	}{userOf(account), text, session.ExpiresAt.UTC().Truncate(time.Millisecond)})
+		User      userJSON    `json:"user"`
+		Token     string      `json:"token"`
+		ExpiresAt time.Time   `json:"expires_at"`
+		Stomp     gatewayJSON `json:"stomp"`
+	}{userOf(account), text, session.ExpiresAt.UTC().Truncate(time.Millisecond), gatewayJSON{c.gateway}})
+}
+
+// gatewayJSON is where to connect before there is a room.
+type gatewayJSON struct {
+	URL string `json:"url"`
 }
 
 // goodSecret says whether a guest may be known by this secret.

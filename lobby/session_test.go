@@ -19,6 +19,9 @@ func TestGuestGetsANameAndASession(t *testing.T) {
 	if _, err := cleanName(in.User.Name); err != nil || in.User.ID == "" || !in.User.Guest || in.User.Level != 1 {
 		t.Errorf("got user %+v (%v)", in.User, err)
 	}
+	if want := "ws://example.com/stomp"; in.Stomp.URL != want {
+		t.Errorf("gateway: got %q, want %q", in.Stomp.URL, want)
+	}
 	if days := time.Until(in.ExpiresAt).Hours() / 24; len(in.Token) != 43 || days < 29.9 || days > 30.1 {
 		t.Errorf("got token %q for %v days", in.Token, days)
 	}

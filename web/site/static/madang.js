@@ -40,7 +40,6 @@ export class Client extends EventTarget {
   /** @type {{secret: string, token: string, user: User | null}} */
   #saved;
   #link;
-  #linkUrl;
   /** @type {Map<string, Room>} */
   #rooms = new Map();
   /** @type {Promise<User> | undefined} */
@@ -58,7 +57,6 @@ export class Client extends EventTarget {
   constructor({ url, store, WebSocket: Socket, fetch: fetcher } = {}) {
     super();
     this.#base = new URL(url ?? globalThis.location?.origin ?? "http://localhost:8080");
-    this.#linkUrl = new URL("/stomp", this.#base).href.replace(/^http/, "ws");
     this.#fetch = fetcher ?? globalThis.fetch.bind(globalThis);
     this.#store = store ?? globalThis.sessionStorage ?? memory();
     this.#saved = restore(this.#store);
@@ -191,7 +189,7 @@ export class Client extends EventTarget {
 
   /** Connects, unless that is under way or done. Joining does it too. After the end (`session_replaced`) it starts anew. */
   connect() {
-    this.#link.start(this.#linkUrl);
+    this.#link.start(this.#saved.gateway || new URL("/stomp", this.#base).href.replace(/^http/, "ws"));
   }
 
   /** Closes the connection; rooms stay and catch up after the next connect(). */
@@ -253,7 +251,7 @@ export class Client extends EventTarget {
     }
     const secret = this.#saved.secret || randomHex(32);
     const answer = await this.request("POST", "/v1/login", { platform: "guest", token: secret, name: name || this.user?.name || undefined });
-    this.#save({ secret, token: answer.token, user: answer.user });
+    this.#save({ secret, token: answer.token, user: answer.user, gateway: answer.stomp?.url ?? "" });
     return /** @type {User} */ (answer.user);
   }
 
@@ -268,7 +266,7 @@ export class Client extends EventTarget {
       gone: () => this.#rooms.delete(info.id),
     });
     this.#rooms.set(info.id, room);
-    this.#linkUrl = stomp.url;
+    if (stomp.url !== this.#saved.gateway) this.#save({ gateway: stomp.url });
     const live = this.state.name === "live";
     this.connect();
     if (live && this.state.name === "live") room.attach();
@@ -308,10 +306,10 @@ export class Client extends EventTarget {
 /** @param {Store} store @returns {{secret: string, token: string, user: User | null}} */
 function restore(store) {
   try {
-    const { secret, token, user } = JSON.parse(store.getItem(KEY) ?? "{}");
-    return { secret: String(secret ?? ""), token: String(token ?? ""), user: user ?? null };
+    const { secret, token, user, gateway } = JSON.parse(store.getItem(KEY) ?? "{}");
+    return { secret: String(secret ?? ""), token: String(token ?? ""), user: user ?? null, gateway: String(gateway ?? "") };
   } catch {
-    return { secret: "", token: "", user: null };
+    return { secret: "", token: "", user: null, gateway: "" };
   }
 }
 
