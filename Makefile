@@ -24,7 +24,7 @@ test: ## all tests; brings RabbitMQ, PostgreSQL and Chromium up by itself (PKG=.
 
 .PHONY: race
 race: ## all tests with the race detector (needs a C compiler)
-	$(UP) go test -race -timeout 25m $(PKG)
+	MADANG_TEST_RACE=1 $(UP) go test -race -timeout 25m $(PKG)
 
 .PHONY: test-js
 test-js: ## the JavaScript client's tests, where Node is there

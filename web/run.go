@@ -15,7 +15,7 @@ import (
 func (g *Gateway) Run(ctx context.Context) error {
 	if g.start(ctx) == nil {
 		g.ready.Store(true)
-		g.log.Info("gateway serves", "process", g.process)
+		g.log.Info("gateway serves")
 		g.mind(ctx)
 	}
 	g.sendAway()

@@ -35,7 +35,11 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		binary = filepath.Join(dir, "madang")
-		build := exec.Command("go", "build", "-o", binary, "github.com/madang-games/madang/cmd/madang")
+		args := []string{"build", "-o", binary}
+		if os.Getenv("MADANG_TEST_RACE") != "" { // the processes too, not only the tests
+			args = append(args, "-race")
+		}
+		build := exec.Command("go", append(args, "github.com/madang-games/madang/cmd/madang")...)
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
 			return 1
@@ -79,6 +83,9 @@ func startProgram(t *testing.T, path string, args ...string) *process {
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
 		<-p.done
+		if strings.Contains(p.out.String(), "DATA RACE") {
+			t.Errorf("madang %s has a data race", strings.Join(args, " "))
+		}
 		if t.Failed() {
 			t.Logf("madang %s said:\n%s", strings.Join(args, " "), p.out.tail(6000))
 		}
