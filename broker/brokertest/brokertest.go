@@ -204,6 +204,23 @@ func (c *consumer) expect(from, to int, redelivered bool) (tag uint64) {
 	return tag
 }
 
+// follow takes messages from to to, in this order. Whether one is redelivered is the broker's affair: it may have given
+// it to a consumer that was just closing.
+func (c *consumer) follow(from, to int) (tag uint64) {
+	c.w.t.Helper()
+	for n := from; n <= to; n++ {
+		d, err := c.next()
+		if err != nil {
+			c.w.t.Fatalf("message %d of %s: %v", n, c.room, err)
+		}
+		if d.Seq != uint64(n) || d.Room != c.room {
+			c.w.t.Fatalf("got message %d of %s, want %d of %s", d.Seq, d.Room, n, c.room)
+		}
+		tag = d.Tag
+	}
+	return tag
+}
+
 // expectError waits until Take gives want.
 func (c *consumer) expectError(want error) {
 	c.w.t.Helper()

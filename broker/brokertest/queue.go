@@ -231,10 +231,10 @@ func testLaterConsumer(t *testing.T, w *world) {
 		w.send(b, room, 6, 7)
 		c = w.consume(b, room, 0)
 		c.expect(3, 5, true)
-		c.ack(c.expect(6, 7, false))
+		c.ack(c.follow(6, 7))
 		c.close()
 		w.send(b, room, 8, 8)
-		w.consume(b, room, 0).expect(8, 8, false)
+		w.consume(b, room, 0).follow(8, 8)
 	})
 }
 

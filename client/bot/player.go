@@ -13,6 +13,7 @@ import (
 
 const (
 	game      = "othello"
+	callTime  = 5 * time.Second // to make a room
 	leaveTime = 3 * time.Second // to give a seat up when the run has ended
 	retryTime = time.Second     // between two tries of what failed
 )
@@ -156,7 +157,10 @@ func (p *player) place(ctx context.Context) (client.Place, error) {
 			return place, nil
 		}
 	}
-	return p.client.CreateRoom(ctx, game, nil)
+	// Not ctx: a call that is cut short could leave a seat that nobody knows of.
+	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	defer cancel()
+	return p.client.CreateRoom(calling, game, nil)
 }
 
 // rest waits a moment, longer if the lobby asks for it.

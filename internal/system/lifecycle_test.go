@@ -98,7 +98,7 @@ func TestStartsBeforeItsServersAndGoesOnByItself(t *testing.T) {
 	}
 
 	// The broker goes and comes back: the same process serves again.
-	if err := node.Kill(); err != nil {
+	if err := node.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "readyz without a broker", func() error {
