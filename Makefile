@@ -37,7 +37,7 @@ lint: ## gofmt, go vet, staticcheck, and tsc for the JavaScript where Node is th
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
-	@if command -v npm >/dev/null; then cd web/site && npm install --silent --no-audit --no-fund --no-package-lock && npx --no-install tsc -p . ; \
+	@if command -v npm >/dev/null; then cd web/site && npm install --silent --no-audit --no-fund --no-package-lock && npm run --silent check ; \
 	elif [ "$$CI" = true ]; then echo "npm is not there: the JavaScript types were NOT CHECKED"; exit 1; \
 	else echo "npm is not there: the JavaScript types were NOT CHECKED"; fi
 
