@@ -37,7 +37,7 @@ export class Client extends EventTarget {
   #base;
   #fetch;
   #store;
-  /** @type {{secret: string, token: string, user: User | null}} */
+  /** @type {{secret: string, token: string, user: User | null, gateway: string}} */
   #saved;
   #link;
   /** @type {Map<string, Room>} */
@@ -296,14 +296,14 @@ export class Client extends EventTarget {
     else if (seq && !temporary.has(code)) room.refused(Number(seq), new Problem(0, code, headers.get("message"), Number(seq)));
   }
 
-  /** @param {Partial<{secret: string, token: string, user: User | null}>} change */
+  /** @param {Partial<{secret: string, token: string, user: User | null, gateway: string}>} change */
   #save(change) {
     Object.assign(this.#saved, change);
     this.#store.setItem(KEY, JSON.stringify(this.#saved));
   }
 }
 
-/** @param {Store} store @returns {{secret: string, token: string, user: User | null}} */
+/** @param {Store} store @returns {{secret: string, token: string, user: User | null, gateway: string}} */
 function restore(store) {
   try {
     const { secret, token, user, gateway } = JSON.parse(store.getItem(KEY) ?? "{}");
