@@ -54,7 +54,7 @@ func New(c Config, log *slog.Logger, app *lobby.App, games ...handlers.Definitio
 	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+		return nil, err // it says "listen" itself
 	}
 	s := &Server{
 		config: c, app: app, games: games, listener: listener,

@@ -35,7 +35,7 @@ func main() {
 	var c cli
 	k := kong.Parse(&c, kong.Name("madang"),
 		kong.Description("Madang: write the message handlers, not the game server."),
-		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}))
+		kong.ShortUsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
