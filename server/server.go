@@ -128,8 +128,8 @@ func (s *Server) work(ctx context.Context) error {
 	if s.config.OnReady != nil {
 		s.config.OnReady(s.URL())
 	}
+	s.front.parts.Store(s.routes(p)) // before ready sees p: whoever is sent here then is served
 	s.parts.Store(p)
-	s.front.parts.Store(s.routes(p))
 	close(s.built)
 	s.log.Info("ready", "roles", s.config.Role, "url", s.URL(), "after", time.Since(s.started).Round(time.Millisecond))
 	err = p.run(ctx, s)

@@ -111,10 +111,7 @@ func (w *Worker) assign(g *game, id string, rank int) *room {
 				w.mu.Unlock()
 				return nil
 			}
-			r = &room{w: w, game: g, id: id, rank: nowhere, held: nowhere}
-			if rank == standby {
-				r.notBefore = w.now().Add(w.standby)
-			}
+			r = &room{w: w, game: g, id: id, rank: nowhere, aim: nowhere}
 			w.rooms[id] = r
 		}
 		w.mu.Unlock()

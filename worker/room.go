@@ -55,7 +55,7 @@ type room struct {
 	// The goroutine's alone.
 	pipe      broker.Pipe
 	known     bool              // it was awake here before
-	held      int               // the rank with which the pipe was opened
+	aim       int               // the rank with which the pipe is, or is about to be, opened
 	notBefore time.Time         // to open it
 	fails     int               // in a row
 	owes      bool              // a wake message, as soon as somebody consumes the queue
@@ -160,9 +160,12 @@ func (r *room) run(signal <-chan struct{}) {
 			}
 			continue
 		}
-		if r.pipe != nil && rank > r.held {
+		switch {
+		case r.pipe == nil:
+		case rank > r.aim:
 			r.handOver()
-			r.notBefore = r.w.now().Add(r.w.standby)
+		default: // also when it was the standby's and has become the first one's
+			r.aim = rank
 		}
 		var err error
 		switch {
@@ -190,9 +193,13 @@ func (r *room) run(signal <-chan struct{}) {
 
 // consume opens the room's pipe when it is time to.
 func (r *room) consume(signal <-chan struct{}, rank int) error {
-	if rank == first && r.fails == 0 {
+	switch {
+	case rank == first && r.fails == 0:
 		r.notBefore = time.Time{}
+	case rank != r.aim && rank == standby:
+		r.notBefore = later(r.notBefore, r.w.now().Add(r.w.standby))
 	}
+	r.aim = rank
 	if d := r.notBefore.Sub(r.w.now()); d > 0 {
 		select {
 		case <-time.After(d):
@@ -221,7 +228,7 @@ func (r *room) consume(signal <-chan struct{}, rank int) error {
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
 	}
-	r.pipe, r.held = pipe, rank
+	r.pipe = pipe
 	return nil
 }
 

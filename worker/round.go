@@ -88,6 +88,13 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 // saveAt is when a Checkpointed room is due to be saved.
 func (r *room) saveAt() (time.Time, bool) {
 	a := r.awake
