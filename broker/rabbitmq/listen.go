@@ -3,9 +3,14 @@ package rabbitmq
 import (
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
+
+// ackEvery is how long what was given waits for its ack at most: an ack for each would cost the broker about as much as
+// the messages do.
+const ackEvery = 100 * time.Millisecond
 
 // ownQueue declares a queue that belongs to this connection and goes with it; when it is full it loses the oldest.
 func ownQueue(ch *amqp.Channel, prefix string, bound int64) (string, error) {
@@ -36,12 +41,25 @@ func listen(s *session, ch *amqp.Channel, queue string, each func([]amqp.Deliver
 		defer s.kill()
 		var batch []amqp.Delivery
 		unacked := 0
-		for d := range deliveries {
-			batch = append(batch[:0], d)
-			open := true
+		pause := time.NewTimer(ackEvery)
+		pause.Stop()
+		defer pause.Stop()
+		for {
+			select {
+			case d, open := <-deliveries:
+				if !open {
+					return
+				}
+				batch = append(batch[:0], d)
+			case <-pause.C:
+				if unacked = 0; ch.Ack(0, true) != nil { // 0: all
+					return
+				}
+				continue
+			}
 			for more := true; more && len(batch) < together; {
 				select {
-				case d, open = <-deliveries:
+				case d, open := <-deliveries:
 					if more = open; open {
 						batch = append(batch, d)
 					}
@@ -50,12 +68,15 @@ func listen(s *session, ch *amqp.Channel, queue string, each func([]amqp.Deliver
 				}
 			}
 			each(batch)
-			last := batch[len(batch)-1].DeliveryTag
-			if unacked += len(batch); len(batch) < together || unacked >= ahead/4 {
-				if ch.Ack(last, true) != nil {
+			if unacked == 0 {
+				pause.Reset(ackEvery)
+			}
+			if unacked += len(batch); unacked >= ahead/4 {
+				unacked = 0
+				pause.Stop()
+				if ch.Ack(batch[len(batch)-1].DeliveryTag, true) != nil {
 					return
 				}
-				unacked = 0
 			}
 			clear(batch)
 		}

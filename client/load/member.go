@@ -72,9 +72,11 @@ func (m *member) connect(ctx, living context.Context, s seat) error {
 
 // read takes everything that comes until the socket ends.
 func (m *member) read(living context.Context) {
+	// Once for the socket: handed to Reader, living would be watched anew for each message.
+	defer context.AfterFunc(living, func() { _ = m.socket.CloseNow() })()
 	buffer := make([]byte, 32<<10)
 	for {
-		_, r, err := m.socket.Reader(living)
+		_, r, err := m.socket.Reader(context.Background())
 		for err == nil {
 			var n int
 			n, err = r.Read(buffer)

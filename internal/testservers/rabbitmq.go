@@ -101,7 +101,6 @@ log.file.level = warning
 			"RABBITMQ_CONFIG_FILE="+filepath.Join(dir, "rabbitmq.conf"),
 			"RABBITMQ_ENABLED_PLUGINS_FILE="+filepath.Join(dir, "enabled_plugins"),
 			"RABBITMQ_CONF_ENV_FILE="+filepath.Join(dir, "none"),
-			"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=+sbwt none +sbwtdcpu none +sbwtdio none",
 		),
 		epmd: exec.Command("epmd", "-port", fmt.Sprint(epmd), "-address", "127.0.0.1"),
 	}, nil
