@@ -19,6 +19,7 @@ const (
 	NoticeProcess = "process" // Body: Process. Posted each second by every process
 	NoticeGone    = "gone"    // Body: Process. Its sender stops, orderly
 	NoticeRoom    = "room"    // Body: RoomOpened. A room has been opened, or woken
+	NoticeDrain   = "drain"   // Body: Drain. The processes it names stop taking new work and end when theirs is done
 	NoticeSession = "session" // Body: SessionMoved. A user's sessions or connections older than this one end
 )
 
@@ -36,6 +37,14 @@ type RoomOpened struct {
 	Room    string `json:"room"`
 	Game    string `json:"game"`
 	Version string `json:"version"`
+}
+
+// Drain names processes: those whose id begins with Process, or all workers of Game at Version. Empty fields choose all,
+// but not both.
+type Drain struct {
+	Process string `json:"process,omitempty"`
+	Game    string `json:"game,omitempty"`
+	Version string `json:"version,omitempty"`
 }
 
 // SessionMoved says that of all connections of User only those of session Session, and of these only the one with the

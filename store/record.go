@@ -11,6 +11,7 @@ type Record struct {
 	Published uint64 // outputs up to this number are known to be published
 	Memory    []byte // as the game's engine encodes it
 	Log       []Logged
+	Condemned []string // of the room's dead letters that are condemned, see [DeadLetter]; at most 100, the newest
 }
 
 // Logged is a run of consecutive outputs, kept to be published again or replayed, in the worker's encoding.
@@ -33,7 +34,9 @@ type Commit struct {
 	Seated    []string // users whose joining seats become seated
 	Unseated  []string // users whose seats go
 	Awards    []Award
-	State     RoomState // "": unchanged. Closed drops all seats and the log, and leaves the room unswept
+	Dead      []DeadLetter // messages given up; one whose ID or (Room, Condemned) is kept already is left as it is
+	Absolve   []string     // of Record.Condemned: they have been skipped and don't come again; their letters stay
+	State     RoomState    // "": unchanged. Closed drops all seats and the log, and leaves the room unswept
 	// IfEmpty with State Closed: only if no seat is left after Seated and Unseated; else the state stays and
 	// Commit reports closed false, the rest being done.
 	IfEmpty bool
