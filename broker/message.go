@@ -16,6 +16,16 @@ const (
 	End    Kind = "end"    // close the room (from an operator); Reason says why
 )
 
+// Reasons of a Detach.
+const (
+	ReasonLost         = "lost"         // the socket broke, or the client closed it without a word
+	ReasonDisconnected = "disconnected" // the client said DISCONNECT
+	ReasonUnsubscribed = "unsubscribed" // or UNSUBSCRIBE
+	ReasonDraining     = "draining"     // the gateway is being replaced
+	ReasonGatewayLost  = "gateway_lost" // the gateway is silent (from a worker)
+	ReasonSignedOut    = "signed_out"   // the user's session has ended
+)
+
 // Message is one thing said to a room. The back ends carry its fields as properties and headers and its Body unchanged.
 //
 // A message from a gateway has two marks by which the room knows that it has handled it: (User, Seq), the client's

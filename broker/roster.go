@@ -1,9 +1,12 @@
 package broker
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"hash/fnv"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -101,6 +104,32 @@ func (r *Roster) All() []Process {
 		return 1
 	})
 	return all
+}
+
+// Has reports whether the process has been heard of within the last missing.
+func (r *Roster) Has(id string, now time.Time, missing time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p, known := r.processes[id]
+	return known && now.Sub(p.at) <= missing
+}
+
+// connPrefix is how much of its gateway's id a connection's name begins with.
+const connPrefix = 8
+
+// NewConn names a connection of the gateway in process such that nobody names another one so, and [GatewayOf] finds the
+// gateway.
+func NewConn(process string) string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return process[:min(len(process), connPrefix)] + "." + hex.EncodeToString(b[:])
+}
+
+// GatewayOf returns what the process id of conn's gateway begins with; ok is false for what is no connection of a
+// gateway.
+func GatewayOf(conn string) (prefix string, ok bool) {
+	prefix, _, ok = strings.Cut(conn, ".")
+	return prefix, ok && prefix != ""
 }
 
 // Rank orders the workers that play game at version by how well they suit room, best first: rendezvous hashing

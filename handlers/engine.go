@@ -50,6 +50,13 @@ type Event struct {
 	Time        time.Time // room.Now() is this, but never goes back
 	ContentType string
 	Body        []byte
+
+	// Again: it will be tried again should the game's function fail, so that a failure leaves nothing behind.
+	Again bool
+	// Skip: it is given up without a try: only the engine's part counts, and its sender is told.
+	Skip bool
+	// One, of an EventFire: only the earliest of what is due.
+	One bool
 }
 
 // Output is one message that a room says; the worker numbers it.
@@ -88,6 +95,9 @@ type Result struct {
 	// Failure is the error or *PanicError of a handler, for the log. The room is as before, except that the event
 	// counts as handled and its sender has an "error" output with code internal.
 	Failure error
+	// Again: the event failed and has Event.Again, so that it counts as not handled: play it again. What an EventFire
+	// did before the step that failed counts.
+	Again bool
 	// Refused is the code of a refusal; its sender has an "error" output. The room is as before otherwise.
 	Refused string
 }

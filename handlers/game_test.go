@@ -155,7 +155,11 @@ func TestNothingIsRegisteredOnceTheGameIsPlayed(t *testing.T) {
 
 func TestPolicyHasItsDefaults(t *testing.T) {
 	t.Parallel()
-	want := handlers.Policy{Keep: handlers.Durable{}, Capacity: 2, Grace: time.Minute, Idle: time.Minute, Retain: 256, Queue: 10_000}
+	want := handlers.Policy{
+		Keep: handlers.Durable{}, Capacity: 2, Grace: time.Minute, Idle: time.Minute, Retain: 256, Queue: 10_000,
+		Graces: handlers.Graces{Closed: time.Minute, Gateway: time.Minute, Kicked: time.Minute}, Attempts: 3,
+		Slow: time.Second, Limit: 10 * time.Second,
+	}
 	if got := newArena().Policy(); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -67,8 +67,11 @@ func (in *Instance) Play(ev Event) Result {
 	switch ev.Kind {
 	case EventFire:
 		steps := in.due(ev)
+		if ev.One && len(steps) > 1 {
+			steps = steps[:1]
+		}
 		for i := range steps {
-			if in.stillDue(&steps[i]) && !in.ended && in.broken == nil {
+			if in.stillDue(&steps[i]) && !in.ended && in.broken == nil && !res.Again {
 				in.play(steps[i], &res)
 			}
 		}
@@ -114,10 +117,20 @@ func (in *Instance) refuseStranger(ev Event, res *Result) {
 func (in *Instance) play(next step, res *Result) {
 	in.playing, in.current = next, false
 	s := &in.playing
+	if s.Skip {
+		s.undone, s.told = true, failed
+	}
 	err := in.apply(s)
 	if err == nil && in.room.touched {
 		in.stateData = nil
 		err = in.checkDurable()
+	}
+	if err != nil && s.Again && !refuses(err) {
+		res.Failure, res.Again = err, true
+		in.restore()
+		in.room.phase = outside
+		in.room.discard()
+		return
 	}
 	if err != nil {
 		in.playUndone(s, err, res)
@@ -135,11 +148,19 @@ func (in *Instance) play(next step, res *Result) {
 	res.Ended = in.ended
 }
 
+// failed is what the one is told whose message has failed.
+var failed = &Rejection{CodeInternal, "something went wrong here; nothing was changed"}
+
+func refuses(err error) bool {
+	_, refused := rejection(err)
+	return refused
+}
+
 // playUndone undoes the game's part of s, which has failed with err, and plays the engine's part alone.
 func (in *Instance) playUndone(s *step, err error, res *Result) {
 	told, refused := rejection(err)
 	if !refused {
-		told = &Rejection{CodeInternal, "something went wrong here; nothing was changed"}
+		told = failed
 	}
 	if refused && (s.Kind == EventSay || s.Kind == EventJoin || s.Kind == EventAttach && in.room.joining) {
 		res.Refused = told.Code
@@ -221,7 +242,7 @@ func (in *Instance) say(s *step) error {
 	m := in.byID[s.User]
 	m.note(s.Seq, s.Conn, s.ConnSeq)
 	if !m.Online {
-		in.hold(m) // it speaks, though not through a gateway
+		in.hold(m, "") // it speaks, though not through a gateway
 	}
 	if s.undone {
 		in.tell(s)

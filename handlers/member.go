@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"fmt"
+	"iter"
 	"slices"
 	"time"
 )
@@ -20,6 +22,7 @@ type member struct {
 	Online bool   `json:"online,omitempty"`
 	Conn   string `json:"conn,omitempty"`  // the newest connection that listened
 	Until  int64  `json:"until,omitempty"` // while not online: when its grace is over
+	Hold   int64  `json:"hold,omitempty"`  // while not online: how long that is in all
 	// New: it has not been online yet, so that coming online is no news.
 	New   bool   `json:"new,omitempty"`
 	Marks []mark `json:"marks,omitempty"` // of its latest connections, oldest first
@@ -75,13 +78,13 @@ func (m *member) attach(conn string) (resumed bool) {
 		return false
 	}
 	resumed = !m.Online && !m.New
-	m.Conn, m.Online, m.New, m.Until = conn, true, false, 0
+	m.Conn, m.Online, m.New, m.Until, m.Hold = conn, true, false, 0, 0
 	return resumed
 }
 
 func (in *Instance) add(user, name string) *member {
 	m := &member{ID: user, Name: name, New: true}
-	in.hold(m)
+	in.hold(m, "")
 	in.members = append(in.members, m)
 	in.byID[user] = m
 	return m
@@ -92,9 +95,21 @@ func (in *Instance) remove(m *member) {
 	in.members = slices.DeleteFunc(in.members, func(o *member) bool { return o == m })
 }
 
-// hold starts the member's grace anew.
-func (in *Instance) hold(m *member) {
-	m.Until = in.clock + int64(in.rules.policy.Grace)
+// hold starts the member's grace anew, for a reason.
+func (in *Instance) hold(m *member, reason string) {
+	m.Hold = int64(in.rules.policy.graceOf(reason))
+	m.Until = in.clock + m.Hold
+}
+
+// Conns are the connections of the members who are online, with their users.
+func (in *Instance) Conns() iter.Seq2[string, string] {
+	return func(yield func(conn, user string) bool) {
+		for _, m := range in.members {
+			if m.Online && !yield(m.Conn, m.ID) {
+				return
+			}
+		}
+	}
 }
 
 // Online is how many members have a connection that listens.
@@ -117,6 +132,29 @@ func (in *Instance) Handled(user string) uint64 {
 		return m.Seq
 	}
 	return 0
+}
+
+// NextFireID names what is due first, the same in every process: for the log, and to skip what was given up.
+func (in *Instance) NextFireID() string {
+	var first *timer
+	for i := range in.timers {
+		if t := &in.timers[i]; first == nil || t.At < first.At {
+			first = t
+		}
+	}
+	var last *member
+	for _, m := range in.members {
+		if !m.Online && (last == nil || m.Until < last.Until) {
+			last = m
+		}
+	}
+	switch {
+	case first != nil && (last == nil || first.At <= last.Until):
+		return fmt.Sprintf("timer/%s/%d", first.Name, first.Number)
+	case last != nil:
+		return fmt.Sprintf("grace/%s/%d", last.ID, last.Until)
+	}
+	return ""
 }
 
 // NextFire is when the earliest timer or grace time is due; false: there is none. From then on an EventFire plays it.

@@ -33,6 +33,16 @@ type Policy struct {
 	// Grace: how long a seat is held for a player whose connection is lost, or who has joined and not connected
 	// yet; default 60 s. Afterwards the player has left.
 	Grace time.Duration
+	// Graces are other grace times for some causes.
+	Graces Graces
+	// Attempts: how often a message is tried whose function fails (with an error that is no Reject, or a panic)
+	// before the room gives it up and goes on without it, 1 to 10; default 3. A tick is tried once.
+	Attempts int
+	// Slow: a function that runs longer than this is told of in the log, with where it stands; default 1 s.
+	Slow time.Duration
+	// Limit: a function that runs longer than this is given up with its message, and the room goes on from before
+	// it; default 10 s. The goroutine that runs it is left behind: what it still does to the state nobody sees.
+	Limit time.Duration
 	// Idle: a room without messages, timers and ticks leaves memory after this; its next message brings it back.
 	// Default 1 min.
 	Idle time.Duration
@@ -40,6 +50,39 @@ type Policy struct {
 	Retain int
 	// Queue: how many messages may wait for the room before senders are refused with queue_full; default 10,000.
 	Queue int
+}
+
+// Graces are how long a seat is held for a player who is suspended, by cause; where one is 0, [Policy].Grace holds.
+type Graces struct {
+	Closed  time.Duration // the client has said that it goes
+	Gateway time.Duration // the gateway has died or is being replaced
+	Kicked  time.Duration // the session was ended: signed out, or banned
+}
+
+// Reasons of an EventDetach that have a grace time of their own; with any other the connection was lost.
+const (
+	ReasonDisconnected = "disconnected" // Graces.Closed: the client has ended its connection in order
+	ReasonUnsubscribed = "unsubscribed" // Graces.Closed: or its subscription
+	ReasonDraining     = "draining"     // Graces.Gateway: the gateway is being replaced
+	ReasonGatewayLost  = "gateway_lost" // Graces.Gateway: the gateway is silent
+	ReasonSignedOut    = "signed_out"   // Graces.Kicked: the session has ended
+)
+
+// graceOf is how long a member is waited for.
+func (p *Policy) graceOf(reason string) time.Duration {
+	own := time.Duration(0)
+	switch reason {
+	case ReasonDisconnected, ReasonUnsubscribed:
+		own = p.Graces.Closed
+	case ReasonDraining, ReasonGatewayLost:
+		own = p.Graces.Gateway
+	case ReasonSignedOut:
+		own = p.Graces.Kicked
+	}
+	if own > 0 {
+		return own
+	}
+	return p.Grace
 }
 
 // Bounds of a Policy.
@@ -67,6 +110,22 @@ func (p Policy) filled() (Policy, error) {
 		return p, err
 	}
 	if err := fill(&p.Grace, "Grace", time.Minute, time.Millisecond, 24*time.Hour); err != nil {
+		return p, err
+	}
+	for name, d := range map[string]*time.Duration{
+		"Graces.Closed": &p.Graces.Closed, "Graces.Gateway": &p.Graces.Gateway, "Graces.Kicked": &p.Graces.Kicked,
+	} {
+		if err := fill(d, name, p.Grace, time.Millisecond, 24*time.Hour); err != nil {
+			return p, err
+		}
+	}
+	if err := fill(&p.Attempts, "Attempts", 3, 1, 10); err != nil {
+		return p, err
+	}
+	if err := fill(&p.Slow, "Slow", time.Second, time.Millisecond, time.Hour); err != nil {
+		return p, err
+	}
+	if err := fill(&p.Limit, "Limit", 10*time.Second, time.Millisecond, time.Hour); err != nil {
 		return p, err
 	}
 	if err := fill(&p.Idle, "Idle", time.Minute, time.Millisecond, 24*time.Hour); err != nil {

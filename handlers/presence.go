@@ -9,6 +9,7 @@ type presenceBody struct {
 	User   string `json:"user"`
 	Name   string `json:"name"`
 	Reason string `json:"reason,omitempty"`
+	Until  int64  `json:"until,omitempty"` // milliseconds since 1970
 }
 
 // system puts an output of the engine, to everybody.
@@ -26,7 +27,7 @@ func (in *Instance) join(s *step) error {
 	}
 	in.again(m, s)
 	if !m.Online {
-		in.hold(m)
+		in.hold(m, "")
 	}
 	return nil
 }
@@ -37,7 +38,7 @@ func (in *Instance) takeIn(s *step) error {
 	r.joining = true
 	if s.undone {
 		in.tell(s)
-		out := r.system("$left", presenceBody{s.User, s.Name, "refused"})
+		out := r.system("$left", presenceBody{User: s.User, Name: s.Name, Reason: "refused"})
 		out.To, out.Unseat = []string{s.User}, s.User
 		r.unseated = []string{s.User}
 		return nil
@@ -84,8 +85,8 @@ func (in *Instance) detach(s *step) error {
 		return nil
 	}
 	m.Online = false
-	in.hold(m)
-	in.room.system("$suspended", presenceBody{m.ID, m.Name, s.Reason})
+	in.hold(m, s.Reason)
+	in.room.system("$suspended", presenceBody{m.ID, m.Name, s.Reason, m.Until / int64(time.Millisecond)})
 	return in.hook(s, in.rules.suspended, m)
 }
 
@@ -96,7 +97,7 @@ func (in *Instance) leave(s *step) error {
 	m.Online = false
 	r := &in.room
 	r.unseated = []string{m.ID}
-	r.system("$left", presenceBody{m.ID, m.Name, s.Reason}).Unseat = m.ID
+	r.system("$left", presenceBody{User: m.ID, Name: m.Name, Reason: s.Reason}).Unseat = m.ID
 	return in.hook(s, in.rules.left, m)
 }
 
@@ -117,7 +118,10 @@ func (in *Instance) HoldAgain(now time.Time) bool {
 	for _, m := range in.members {
 		if !m.Online {
 			in.advance(now)
-			in.hold(m)
+			if m.Hold == 0 {
+				m.Hold = int64(in.rules.policy.Grace)
+			}
+			m.Until = in.clock + m.Hold
 			held = true
 		}
 	}

@@ -142,7 +142,7 @@ func (s *session) unsubscribe(f *stomp.Frame) error {
 		return refuse(codeBadFrame, "there is no subscription of this id")
 	}
 	s.g.metrics.subscriptions.Dec()
-	sub.room.remove(sub, "unsubscribed")
+	sub.room.remove(sub, broker.ReasonUnsubscribed)
 	s.acknowledge(f)
 	return nil
 }

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-	"github.com/google/uuid"
 
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/web/stomp"
@@ -118,7 +117,7 @@ func (g *Gateway) Ready() error {
 // page or exceeds the limits is answered in HTTP.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := &session{
-		g: g, id: uuid.NewString(), address: g.address(r),
+		g: g, id: broker.NewConn(g.process), address: g.address(r),
 		out: newOutbox(g.limits.OutMessages, g.limits.OutBytes), wrote: make(chan struct{}),
 		decoder: stomp.NewDecoder(g.limits.Frame),
 		bucket:  newBucket(g.limits.Rate, g.limits.Burst, time.Now()),

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"slices"
 	"sync"
 	"time"
@@ -214,6 +215,9 @@ func (r *room) lineLocked(e *encoding) (passed int) {
 			}
 		}
 	}
+	if o.Type == typeSuspended {
+		r.comeBackLocked(o)
+	}
 	if o.Type == broker.TypeClosed {
 		for len(r.all) > 0 {
 			r.takeOutLocked(r.all[len(r.all)-1])
@@ -231,6 +235,23 @@ func (r *room) lineLocked(e *encoding) (passed int) {
 		r.wakeLocked()
 	}
 	return passed
+}
+
+const typeSuspended = "$suspended"
+
+// comeBackLocked attaches those again whom the room has suspended though they listen here: it took this gateway, which
+// was silent for a while, for dead.
+func (r *room) comeBackLocked(o *broker.Output) {
+	var body struct{ User string }
+	if json.Unmarshal(o.Body, &body) != nil {
+		return
+	}
+	for _, sub := range r.users[body.User] {
+		if sub.live {
+			sub.resume = o.At
+			r.attachLocked(sub)
+		}
+	}
 }
 
 // passLocked queues an output for one subscriber.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/store"
 	"github.com/madang-games/madang/web/stomp"
 )
@@ -225,9 +226,14 @@ func (s *session) leave() {
 	s.mu.Lock()
 	subs := s.subs
 	s.subs, s.left = nil, true
-	reason := endLost
-	if s.why == endDisconnect {
-		reason = "disconnected"
+	reason := broker.ReasonLost
+	switch s.why {
+	case endDisconnect:
+		reason = broker.ReasonDisconnected
+	case codeDraining:
+		reason = broker.ReasonDraining
+	case codeNotSignedIn:
+		reason = broker.ReasonSignedOut
 	}
 	s.mu.Unlock()
 	for _, sub := range subs {

@@ -313,8 +313,8 @@ func TestDraining(t *testing.T) {
 		ann.refused("draining", 1012)
 		bob.refused("draining", 1012)
 		for range 2 {
-			if m := r.next(broker.Detach); m.Reason != "lost" {
-				t.Errorf("got reason %q, want lost", m.Reason)
+			if m := r.next(broker.Detach); m.Reason != "draining" {
+				t.Errorf("got reason %q, want draining", m.Reason)
 			}
 		}
 		if took := time.Since(begun); took > 10*time.Second {
