@@ -1,20 +1,18 @@
 package worker
 
 import (
-	"time"
-
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/handlers"
 )
 
 // answerAttach adds the answer to an attach to the round: what the subscriber missed and then Live, or a Snapshot.
 // Asked again it answers again.
-func (r *room) answerAttach(m *broker.Message, at time.Time) {
+func (r *room) answerAttach(ev *handlers.Event, d *broker.Delivery) error {
+	m, at := d.Message, ev.Time
 	a := r.awake
 	missed, ok := a.line.since(m.Resume)
 	if !ok {
-		r.answerSnapshot(m, at)
-		return
+		return r.answerSnapshot(ev, d)
 	}
 	for _, e := range missed {
 		if !e.sees(m.User) {
@@ -28,25 +26,31 @@ func (r *room) answerAttach(m *broker.Message, at time.Time) {
 		Room: r.id, Part: broker.Live, Term: a.term, At: a.line.at, To: []string{m.User}, Attempt: m.Attempt,
 		Handled: a.Handled(m.User), Time: at,
 	})
+	return nil
 }
 
 // answerSnapshot adds the room as the user may see it. A game that can't tell leaves the subscriber without an answer;
 // its gateway asks again.
-func (r *room) answerSnapshot(m *broker.Message, at time.Time) {
+func (r *room) answerSnapshot(ev *handlers.Event, d *broker.Delivery) error {
 	a := r.awake
-	shown, err := a.Snapshot(m.User)
+	r.running.begin(ev, d, r.w.now())
+	shown, err := a.Snapshot(d.User)
+	if err := r.running.end(); err != nil {
+		return err
+	}
 	if err != nil {
 		r.game.counts.failed.Inc()
-		r.logFailure(&handlers.Event{ID: m.Attempt, Type: shown.Type, User: m.User}, err)
-		return
+		r.logFailure(ev, err, 1, true)
+		return nil
 	}
 	if shown.Time.IsZero() {
-		shown.Time = at
+		shown.Time = ev.Time
 	}
 	a.change.out = append(a.change.out, &broker.Output{
-		Room: r.id, Part: broker.Snapshot, Term: a.term, At: a.line.at, Type: shown.Type, To: []string{m.User},
-		Attempt: m.Attempt, Handled: a.Handled(m.User), Time: shown.Time, ContentType: shown.ContentType, Body: shown.Body,
+		Room: r.id, Part: broker.Snapshot, Term: a.term, At: a.line.at, Type: shown.Type, To: []string{d.User},
+		Attempt: d.Attempt, Handled: a.Handled(d.User), Time: shown.Time, ContentType: shown.ContentType, Body: shown.Body,
 	})
+	return nil
 }
 
 // answerAgain adds the remembered answers to a message that its client has sent before. The very same message given

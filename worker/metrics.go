@@ -13,6 +13,7 @@ type metrics struct {
 type counts struct {
 	messages, duplicates, outputs prometheus.Counter
 	failed, unreadable, unknown   prometheus.Counter
+	dead, hung, orphans           prometheus.Counter
 	ticksMissed                   prometheus.Counter
 	takenUp, slept                prometheus.Counter
 	commits, commitErrors         prometheus.Counter
@@ -70,6 +71,9 @@ func (m *metrics) of(k key) counts {
 		failed:       with(m.failures, "handler"),
 		unreadable:   with(m.failures, "memory"),
 		unknown:      with(m.failures, "unknown_kind"),
+		dead:         with(m.failures, "given_up"),
+		hung:         with(m.failures, "hung"),
+		orphans:      with(m.failures, "gateway_lost"),
 		ticksMissed:  with(m.ticks),
 		takenUp:      with(m.dropped, "taken_up"),
 		slept:        with(m.dropped, "slept"),

@@ -40,7 +40,7 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]float64{
-		"madang_worker_refused_total no": 1, "madang_worker_failures_total handler": 1,
+		"madang_worker_refused_total no": 1, "madang_worker_failures_total handler": 3, "madang_worker_failures_total given_up": 1,
 		"madang_worker_duplicates_total": 1, "madang_worker_outputs_total": 4, "madang_worker_rooms_total taken_up": 1,
 	} {
 		if got[name] != want {

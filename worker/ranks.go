@@ -36,6 +36,7 @@ func (w *Worker) watch(ctx context.Context) error {
 
 	expire := time.NewTicker(expireEvery)
 	defer expire.Stop()
+	trusted := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -45,17 +46,37 @@ func (w *Worker) watch(ctx context.Context) error {
 				w.assign(g, room.Room, w.rankOf(room.Room, g, w.present()))
 			}
 		case <-expire.C:
-			if gone := w.roster.Expire(w.now(), broker.DefaultMissing); len(gone) > 0 {
-				w.lookSoon()
-			}
+			w.expire(&trusted)
 		}
 	}
+}
+
+// expire strikes off who is silent, unless this process itself is not heard: then it is the board that is silent, and
+// everybody stays where they are.
+func (w *Worker) expire(trusted *bool) {
+	now := w.now()
+	if !w.roster.Has(w.process, now, broker.DefaultMissing) {
+		*trusted = false
+		return
+	}
+	gone := w.roster.Expire(now, broker.DefaultMissing)
+	if len(gone) > 0 {
+		w.lookSoon()
+	}
+	trust := w.trusts(now)
+	if trust && (!*trusted || len(gone) > 0) {
+		w.checkGateways()
+	}
+	*trusted = trust
 }
 
 // see takes a notice without blocking.
 func (w *Worker) see(n broker.Notice, opened chan<- broker.RoomOpened) {
 	if w.roster.Observe(n, w.now()) {
 		w.lookSoon()
+		if n.Kind == broker.NoticeGone && w.trusts(w.now()) {
+			w.checkGateways()
+		}
 	}
 	if n.Kind != broker.NoticeRoom {
 		return
@@ -86,15 +107,21 @@ func (w *Worker) lookSoon() {
 // present returns who is there. This worker counts itself in, also before its own announcement comes round.
 func (w *Worker) present() []broker.Process {
 	all := w.roster.All()
-	if !slices.ContainsFunc(all, func(p broker.Process) bool { return p.ID == w.process }) {
-		all = append(all, broker.Process{ID: w.process, Games: w.Games()})
+	i := slices.IndexFunc(all, func(p broker.Process) bool { return p.ID == w.process })
+	if i < 0 {
+		i, all = len(all), append(all, broker.Process{ID: w.process, Games: w.Games()})
 	}
+	all[i].Drains = all[i].Drains || w.draining.Load()
 	return all
 }
 
 // rankOf returns first, standby or nowhere.
 func (w *Worker) rankOf(room string, g *game, present []broker.Process) int {
-	rank := slices.Index(broker.Rank(room, g.name, g.version, present), w.process)
+	ranks := broker.Rank(room, g.name, g.version, present)
+	if w.draining.Load() {
+		return w.rankWhileDraining(room, ranks)
+	}
+	rank := slices.Index(ranks, w.process)
 	if rank > standby {
 		return nowhere
 	}

@@ -45,9 +45,16 @@ type room struct {
 	rank   int
 	signal chan struct{} // of the goroutine; nil while there is none
 	gone   bool          // no goroutine may start any more
+	// gateways of the players that it had when it went to sleep here
+	gateways []string
 
 	// minded: the room is awake here, or asleep with its timer set here, so that it needs no wake message.
 	minded atomic.Bool
+
+	// orphans: members may have lost their gateway; the goroutine shall look.
+	orphans atomic.Bool
+
+	running running
 
 	// asked: the goroutine shall send a wake message.
 	asked atomic.Bool
@@ -148,7 +155,13 @@ func (r *room) forget() {
 
 // run is the room's goroutine.
 func (r *room) run(signal <-chan struct{}) {
-	defer r.w.running.Done()
+	abandoned := false
+	defer func() {
+		if !abandoned {
+			r.w.running.Done()
+		}
+	}()
+	r.running.mark()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -181,6 +194,9 @@ func (r *room) run(signal <-chan struct{}) {
 		}
 		switch {
 		case err == nil:
+		case errors.Is(err, errAbandoned):
+			abandoned = true
+			return
 		case errors.Is(err, errGone), errors.Is(err, broker.ErrClosed), r.w.work.Err() != nil:
 			r.drop(err)
 			r.forget()
@@ -386,11 +402,8 @@ func (r *room) close() {
 }
 
 func (r *room) setAwake(a *awake) {
-	switch {
-	case r.awake == nil && a != nil:
-		r.w.awake.Add(1)
-	case r.awake != nil && a == nil:
-		r.w.awake.Add(-1)
+	if (r.awake == nil) != (a == nil) {
+		r.w.setAwake(r, a != nil)
 	}
 	r.awake = a
 }

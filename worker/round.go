@@ -1,19 +1,19 @@
 package worker
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/handlers"
-	"github.com/madang-games/madang/store"
 )
 
 // prefetch is how many messages a room may have in hand.
 const prefetch = 256
+
+// firesAtOnce is how many timers and grace times a round plays; what is left is for the next.
+const firesAtOnce = 64
 
 // ticksAtOnce is how many ticks a late room catches up with in a round; what is more is left out and counted.
 const ticksAtOnce = 5
@@ -22,6 +22,9 @@ const ticksAtOnce = 5
 // something to do.
 func (r *room) round(signal <-chan struct{}, timer *time.Timer) error {
 	a := r.awake
+	if r.orphans.Load() {
+		r.detachOrphans()
+	}
 	var err error
 	if r.batch, err = r.take(r.batch[:0]); err != nil {
 		return err
@@ -131,10 +134,11 @@ func (r *room) hear(d *broker.Delivery, now time.Time) error {
 	if at.IsZero() || at.After(now) {
 		at = now
 	}
-	res, err := r.play(&handlers.Event{
+	ev := &handlers.Event{
 		Kind: kind, ID: messageID(d), Type: d.Type, User: d.User, Name: d.Name, Seq: d.Seq, Conn: d.Conn,
 		ConnSeq: d.ConnSeq, Reason: d.Reason, Time: at, ContentType: d.ContentType, Body: d.Body,
-	})
+	}
+	res, err := r.play(ev, d)
 	if err != nil {
 		return err
 	}
@@ -144,8 +148,8 @@ func (r *room) hear(d *broker.Delivery, now time.Time) error {
 			r.answerAgain(d.Message)
 		}
 	}
-	if kind == handlers.EventAttach && !a.change.ended && !slices.Contains(res.Unseated, d.User) {
-		r.answerAttach(d.Message, at)
+	if kind == handlers.EventAttach && !a.change.ended && !ev.Skip && !slices.Contains(res.Unseated, d.User) {
+		return r.answerAttach(ev, d)
 	}
 	return nil
 }
@@ -165,8 +169,13 @@ func messageID(d *broker.Delivery) string {
 // clock plays the timers and ticks that are due; fired reports that there were any.
 func (r *room) clock(now time.Time) (fired bool, err error) {
 	a := r.awake
-	if at, ok := a.NextFire(); ok && !at.After(now) && !a.change.ended {
-		if _, err := r.play(&handlers.Event{Kind: handlers.EventFire, ID: "timer", Time: now}); err != nil {
+	for range firesAtOnce {
+		at, ok := a.NextFire()
+		if !ok || at.After(now) || a.change.ended {
+			break
+		}
+		ev := &handlers.Event{Kind: handlers.EventFire, ID: a.NextFireID(), Time: now, One: true}
+		if _, err := r.play(ev, nil); err != nil {
 			return false, err
 		}
 		fired = true
@@ -183,7 +192,7 @@ func (r *room) clock(now time.Time) (fired bool, err error) {
 		if a.tick.After(now) || a.change.ended {
 			return fired, nil
 		}
-		if _, err := r.play(&handlers.Event{Kind: handlers.EventTick, ID: "tick", Time: a.tick}); err != nil {
+		if _, err := r.play(&handlers.Event{Kind: handlers.EventTick, ID: "tick", Time: a.tick}, nil); err != nil {
 			return false, err
 		}
 		fired = true
@@ -195,79 +204,4 @@ func (r *room) clock(now time.Time) (fired bool, err error) {
 		r.game.counts.ticksMissed.Add(float64(missed))
 	}
 	return fired, nil
-}
-
-// play plays one event and adds what it did to the round's change. An error means that the room can't go on.
-func (r *room) play(ev *handlers.Event) (handlers.Result, error) {
-	a := r.awake
-	c := &a.change
-	res := a.Play(*ev)
-	if res.Failure != nil {
-		r.game.counts.failed.Inc()
-		r.logFailure(ev, res.Failure)
-		if !res.Changed {
-			return res, fmt.Errorf("play: %w", res.Failure)
-		}
-	}
-	if res.Refused != "" {
-		r.game.counts.refused(res.Refused)
-	}
-	for i := range res.Outputs {
-		r.say(&res.Outputs[i], ev)
-	}
-	for _, user := range res.Seated {
-		c.seated, c.unseated = with(c.seated, user), without(c.unseated, user)
-	}
-	for _, user := range res.Unseated {
-		c.unseated, c.seated = with(c.unseated, user), without(c.seated, user)
-	}
-	for _, w := range res.Awards {
-		c.awards = append(c.awards, store.Award(w))
-	}
-	c.changed = c.changed || res.Changed
-	c.begun = c.begun || res.Begun
-	c.ended = c.ended || res.Ended
-	c.left = (c.left || res.Empty || len(res.Unseated) > 0) && a.Members() == 0
-	return res, nil
-}
-
-func with(users []string, user string) []string {
-	if slices.Contains(users, user) {
-		return users
-	}
-	return append(users, user)
-}
-
-func without(users []string, user string) []string {
-	return slices.DeleteFunc(users, func(u string) bool { return u == user })
-}
-
-// say numbers an output.
-func (r *room) say(o *handlers.Output, ev *handlers.Event) {
-	a := r.awake
-	out := &broker.Output{
-		Room: r.id, Part: broker.Line, Term: a.term, Type: o.Type, From: o.From, To: o.To, Request: o.Request,
-		Code: o.Code, Unseat: o.Unseat, Time: o.Time, ContentType: o.ContentType, Body: o.Body,
-	}
-	if out.Time.IsZero() {
-		out.Time = ev.Time
-	}
-	e := entry{Output: out}
-	if o.Request != 0 {
-		e.conn, e.connSeq = ev.Conn, ev.ConnSeq
-	}
-	a.line.add(e)
-	if r.game.keep == durable {
-		a.change.lines = append(a.change.lines, e)
-	}
-	a.change.out = append(a.change.out, out)
-	r.game.counts.outputs.Inc()
-}
-
-func (r *room) logFailure(ev *handlers.Event, err error) {
-	args := []any{"room", r.id, "game", r.game.name, "message", ev.ID, "type", ev.Type, "user", ev.User, "error", err}
-	if p := (*handlers.PanicError)(nil); errors.As(err, &p) {
-		args = append(args, "stack", string(p.Stack))
-	}
-	r.w.log.Error("handler failed", args...)
 }

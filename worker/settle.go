@@ -89,9 +89,9 @@ func (r *room) settlePassing() error {
 	return r.ack()
 }
 
-// matters: seats, awards and the room's state are others' business, so they are committed at once.
+// matters: what was given up, seats, awards and the room's state are others' business, so they are committed at once.
 func (c *change) matters() bool {
-	return len(c.seated) > 0 || len(c.unseated) > 0 || len(c.awards) > 0 || c.begun
+	return len(c.dead) > 0 || len(c.absolve) > 0 || len(c.seated) > 0 || len(c.unseated) > 0 || len(c.awards) > 0 || c.begun
 }
 
 // commitRound commits the round's change, and the memory with it.
@@ -131,6 +131,7 @@ func (r *room) addChange(to *store.Commit) (err error) {
 		to.Log = a.line.log(c.lines)
 		to.Forget = a.line.forget(to.Published)
 	}
+	to.Dead, to.Absolve = c.dead, c.absolve
 	to.Seated, to.Unseated, to.Awards = c.seated, c.unseated, c.awards
 	if c.begun {
 		to.State = store.Playing
@@ -312,6 +313,7 @@ func (r *room) sleep() error {
 	if at, ok := r.awake.NextFire(); ok {
 		r.setAlarm(at)
 	}
+	r.noteGateways()
 	r.setAwake(nil)
 	r.stash, r.batch = nil, nil
 	r.game.counts.slept.Inc()

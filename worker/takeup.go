@@ -24,6 +24,7 @@ type awake struct {
 	unacked   int       // messages played, not acked
 	active    time.Time // when something last happened
 	tick      time.Time // when the next tick is due; zero: no ticks
+	condemned []string  // messages that are to be skipped, by condemnKey
 	change    change
 }
 
@@ -33,9 +34,11 @@ type change struct {
 	out                []*broker.Output // everything to be published, in order
 	seated, unseated   []string
 	awards             []store.Award
-	changed            bool // the memory is another
-	begun, ended, left bool // left: the last member has
-	sent               int  // so many of out are published
+	dead               []store.DeadLetter
+	absolve            []string // skipped
+	changed            bool     // the memory is another
+	begun, ended, left bool     // left: the last member has
+	sent               int      // so many of out are published
 }
 
 // wants reports whether the room wants a worker even if nobody speaks to it.
@@ -71,7 +74,8 @@ func (r *room) takeUp() error {
 	}
 	a := &awake{
 		Instance: inst, term: rec.Term, noted: rec.Published, published: rec.Published, saved: now, active: now,
-		line: line{retain: r.game.policy.Retain},
+		condemned: rec.Condemned,
+		line:      line{retain: r.game.policy.Retain},
 	}
 	unpublished, ok := a.line.load(&rec)
 	fresh := rec.Term == 1 && rec.N == 0
@@ -94,6 +98,7 @@ func (r *room) takeUp() error {
 		return err
 	}
 	r.setAwake(a)
+	r.orphans.Store(a.Online() > 0)
 	r.minded.Store(true)
 	r.owes = false
 	r.game.counts.takenUp.Inc()

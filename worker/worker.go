@@ -83,15 +83,18 @@ type Worker struct {
 	opening chan struct{} // bounds rooms whose queue is being consumed at a time
 	raising chan struct{} // bounds rooms that are being taken up at a time
 	again   chan struct{} // asks for a look
-	awake   atomic.Int64
+
+	draining atomic.Bool
+	watching time.Time // since when the board is watched; set before anything runs
 
 	taking context.Context // ends when nothing new is taken
 	work   context.Context // ends when what is under way is cut
 
-	mu      sync.Mutex
-	rooms   map[string]*room // that this worker consumes or is about to
-	stopped bool
-	ran     bool
+	mu         sync.Mutex
+	rooms      map[string]*room // that this worker consumes or is about to
+	awakeRooms map[*room]struct{}
+	stopped    bool
+	ran        bool
 
 	running sync.WaitGroup // goroutines of rooms
 }
@@ -140,19 +143,20 @@ func New(c Config) (*Worker, error) {
 		return nil, errors.New("worker: Config.Games is empty: a worker needs a game to play")
 	}
 	w := &Worker{
-		broker:  c.Broker,
-		store:   c.Store,
-		log:     c.Log,
-		now:     c.Now,
-		process: c.Process,
-		standby: orElse(c.Standby, 300*time.Millisecond),
-		every:   orElse(c.Look, 30*time.Second),
-		drain:   orElse(c.Drain, 10*time.Second),
-		games:   map[key]*game{},
-		rooms:   map[string]*room{},
-		opening: make(chan struct{}, atOnce),
-		raising: make(chan struct{}, atOnce),
-		again:   make(chan struct{}, 1),
+		broker:     c.Broker,
+		store:      c.Store,
+		log:        c.Log,
+		now:        c.Now,
+		process:    c.Process,
+		standby:    orElse(c.Standby, 300*time.Millisecond),
+		every:      orElse(c.Look, 30*time.Second),
+		drain:      orElse(c.Drain, 10*time.Second),
+		games:      map[key]*game{},
+		rooms:      map[string]*room{},
+		awakeRooms: map[*room]struct{}{},
+		opening:    make(chan struct{}, atOnce),
+		raising:    make(chan struct{}, atOnce),
+		again:      make(chan struct{}, 1),
 	}
 	if w.log == nil {
 		w.log = slog.Default()
@@ -204,7 +208,21 @@ func (w *Worker) Games() map[string][]string {
 }
 
 // Rooms returns how many rooms are awake here, for the process's announcement.
-func (w *Worker) Rooms() int { return int(w.awake.Load()) }
+func (w *Worker) Rooms() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.awakeRooms)
+}
+
+func (w *Worker) setAwake(r *room, awake bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if awake {
+		w.awakeRooms[r] = struct{}{}
+	} else {
+		delete(w.awakeRooms, r)
+	}
+}
 
 // Run plays until ctx ends. Then it takes nothing new, finishes what is under way (committed, published, acked; a room
 // that is kept by checkpoints is saved), hands its rooms over, and returns nil: after at most Config.Drain, when what
@@ -221,8 +239,13 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer cut()
 	taking, stop := context.WithCancel(ctx)
 	defer stop()
-	w.work, w.taking = work, taking
+	w.work, w.taking, w.watching = work, taking, w.now()
 	w.mu.Unlock()
+	guarding, rest := context.WithCancel(context.WithoutCancel(ctx))
+	var guard sync.WaitGroup
+	guard.Go(func() { w.watchRunning(guarding) })
+	defer guard.Wait()
+	defer rest()
 
 	err := w.watch(taking)
 	stop()
