@@ -290,7 +290,7 @@ func (r *room) rouse() (asleep bool, err error) {
 		r.unsetAlarm()
 		r.owes = true
 	}
-	if r.asked.Swap(false) && !r.minded.Load() || r.owes {
+	if r.asked.Swap(false) && (!r.minded.Load() || r.orphans.Load()) || r.owes {
 		// The message decides who plays: the worker that is the active one now.
 		r.owes = true
 		return false, r.sendWake()

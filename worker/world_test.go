@@ -459,3 +459,32 @@ func (w *world) notice(room string) {
 		w.t.Fatal(err)
 	}
 }
+
+// announceGateway posts what a gateway's process would.
+func (w *world) announceGateway(id string) {
+	w.t.Helper()
+	w.post(broker.NoticeProcess, id, broker.Process{ID: id, Roles: []string{"web"}})
+}
+
+func (w *world) announceRoom(room string) {
+	w.t.Helper()
+	w.post(broker.NoticeRoom, "lobby", broker.RoomOpened{Room: room, Game: w.game.Name(), Version: w.game.Version()})
+}
+
+func (w *world) post(kind, from string, body any) {
+	w.t.Helper()
+	data, err := json.Marshal(body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.broker.Post(w.t.Context(), broker.Notice{Kind: kind, From: from, Body: data, Time: time.Now()}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func decode(t testing.TB, data []byte, into any) {
+	t.Helper()
+	if err := json.Unmarshal(data, into); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -28,6 +28,8 @@ func TestSQLiteScansNoTable(t *testing.T) {
 		{selectLate, "SEARCH s USING INDEX seats_pending (since<?)"},
 		{countSeats, "SEARCH seats USING PRIMARY KEY (room=?)"},
 		{dropSeats, "SEARCH seats USING PRIMARY KEY (room=?)"},
+		{selectCondemned, "SEARCH dead USING INDEX dead_waiting (room=?)"},
+		{absolveDead, "SEARCH dead USING INDEX dead_condemned (room=? AND condemned=?)"},
 		{selectSession, "SEARCH s USING INDEX sqlite_autoindex_sessions_2 (token=?)"},
 	} {
 		var args []any

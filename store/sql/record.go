@@ -48,6 +48,9 @@ func (s *Store) TakeUp(ctx context.Context, id string) (store.Record, error) {
 		if r.Room, err = room(ctx, q, id); err != nil {
 			return err
 		}
+		if r.Condemned, err = condemned(ctx, q, id); err != nil {
+			return err
+		}
 		return all(ctx, q, selectLog, []any{id, int64(r.Epoch)}, func(rows *stdsql.Rows) error {
 			var l store.Logged
 			err := rows.Scan(&l.First, &l.Last, &l.Data)
@@ -77,7 +80,8 @@ func (s *Store) Commit(ctx context.Context, c *store.Commit) (closed bool, err e
 
 // plain commits touch nothing but their record and log.
 func plain(c *store.Commit) bool {
-	return c.State == "" && len(c.Seated) == 0 && len(c.Unseated) == 0 && len(c.Awards) == 0
+	return c.State == "" && len(c.Seated) == 0 && len(c.Unseated) == 0 && len(c.Awards) == 0 &&
+		len(c.Dead) == 0 && len(c.Absolve) == 0
 }
 
 // kept is the run to keep, if this very commit does not forget it.
@@ -132,6 +136,9 @@ func (s *Store) apply(ctx context.Context, q querier, c *store.Commit) (closed b
 		return false, err
 	}
 	if err := s.award(ctx, q, c); err != nil {
+		return false, err
+	}
+	if err := bury(ctx, q, c); err != nil {
 		return false, err
 	}
 	switch c.State {

@@ -1,0 +1,19 @@
+-- Times are microseconds since 1970. The same tables and columns as in ../postgres; a test holds them together.
+
+-- +goose Up
+
+-- Messages that rooms have given up. No reference to rooms: letters outlive them.
+CREATE TABLE dead (
+	id        TEXT    NOT NULL PRIMARY KEY,
+	room      TEXT    NOT NULL,
+	game      TEXT    NOT NULL,
+	condemned TEXT,             -- NULL: it was given up after it had been played
+	waiting   INTEGER NOT NULL, -- condemned, and not skipped yet
+	letter    BLOB    NOT NULL, -- what is not in the other columns, as JSON
+	stack     BLOB    NOT NULL,
+	body      BLOB    NOT NULL
+) STRICT;
+CREATE INDEX dead_by_room ON dead (room, id);
+CREATE INDEX dead_by_game ON dead (game, id);
+CREATE UNIQUE INDEX dead_condemned ON dead (room, condemned) WHERE condemned IS NOT NULL;
+CREATE INDEX dead_waiting ON dead (room, id) WHERE waiting;
