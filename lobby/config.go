@@ -37,9 +37,12 @@ type Broker interface {
 type Config struct {
 	Store  Store
 	Broker Broker
-	// Games are the games that rooms can be made of. Of several versions of one name, new rooms get the newest:
-	// numbers in versions are compared as numbers ("1.10" is newer than "1.9"), and of equal ones the last counts.
+	// Games are the games that rooms can be made of. Of several versions of one name, new rooms get the newest that a
+	// worker plays: numbers in versions are compared as numbers ("1.10" is newer than "1.9"), and of equal ones the
+	// last counts.
 	Games []handlers.Definition
+	// Canary is, by game, the version that a share of the players gets; the others get the newest below it.
+	Canary map[string]Canary
 	// PublicURL is where players reach this deployment, such as https://play.example.org. It makes the address of
 	// the gateway in answers. Default: the host that the player's request names.
 	PublicURL string

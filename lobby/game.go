@@ -126,7 +126,7 @@ func policyOf(p handlers.Policy) policyJSON {
 func (s *Service) listGames(c *Context) error {
 	games := []gameJSON{}
 	for _, name := range s.games.names {
-		g := s.games.newest[name]
+		g := s.versionFor(name, "")
 		p := g.Policy()
 		games = append(games, gameJSON{name, g.Version(), s.games.versions(name), p.Capacity, policyOf(p)})
 	}

@@ -155,7 +155,7 @@ func (s *Service) createRoom(c *Context) error {
 	if err := c.bindObject(&in); err != nil {
 		return err
 	}
-	game := s.games.newest[in.Game]
+	game := s.versionFor(in.Game, c.session.User)
 	if game == nil {
 		return unknownGame
 	}
@@ -242,7 +242,7 @@ func (s *Service) randomRoom(c *Context) error {
 	if err := c.bindObject(&in); err != nil {
 		return err
 	}
-	game := s.games.newest[in.Game]
+	game := s.versionFor(in.Game, c.session.User)
 	if game == nil {
 		return unknownGame
 	}
@@ -268,7 +268,7 @@ func (s *Service) randomRoom(c *Context) error {
 // come at the same moment find each other's room instead of each making one. (Those at two lobbies may still do that;
 // whoever comes next fills the fuller room.)
 func (s *Service) takeOrCreate(c *Context, game handlers.Definition) (room store.Room, seat store.Seat, created bool, err error) {
-	gate := s.gates[game.Name()]
+	gate := s.gates[gameKey(game.Name(), game.Version())]
 	select {
 	case gate <- struct{}{}:
 	case <-c.ctx.Done():

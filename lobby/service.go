@@ -11,10 +11,13 @@ import (
 	"net/url"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
+
+	"github.com/madang-games/madang/broker"
 )
 
 // OpenAPI is the description of the lobby's own calls, served at GET /openapi.yaml.
@@ -30,7 +33,8 @@ type Service struct {
 	router *echo.Echo
 	logins *limiter
 	meter  meter
-	gates  map[string]chan struct{} // by game: see takeOrCreate
+	gates  map[string]chan struct{} // by game and version: see takeOrCreate
+	roster broker.Roster
 }
 
 // Serve makes the lobby of an app. It starts nothing: requests come by [Service.ServeHTTP], and [Service.Run] does what
@@ -47,8 +51,8 @@ func (a *App) Serve(c Config) (*Service, error) {
 	if s.meter, err = newMeter(c.Metrics); err != nil {
 		return nil, fmt.Errorf("lobby: register metrics: %w", err)
 	}
-	for name := range s.games.newest {
-		s.gates[name] = make(chan struct{}, 1)
+	for key := range s.games.all {
+		s.gates[key] = make(chan struct{}, 1)
 	}
 	if c.LoginRate > 0 {
 		s.logins = newLimiter(c.LoginRate, c.LoginBurst)
@@ -294,11 +298,15 @@ func (s *Service) Run(ctx context.Context) error {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	sweeper := newSweeper(s)
+	var watching sync.WaitGroup
+	watching.Go(func() { s.watch(ctx) })
+	defer watching.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
+			s.forget()
 			sweeper.sweep(ctx)
 		}
 	}

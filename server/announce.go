@@ -3,6 +3,9 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/madang-games/madang/broker"
@@ -12,6 +15,34 @@ const (
 	announceEvery = time.Second
 	noticeTimeout = 3 * time.Second
 )
+
+// obey follows the board until ctx ends and drains this process when a notice names it.
+func (s *Server) obey(ctx context.Context, p *parts) error {
+	err := p.broker.Watch(ctx, func(n broker.Notice) {
+		var d broker.Drain
+		if n.Kind != broker.NoticeDrain || json.Unmarshal(n.Body, &d) != nil || d == (broker.Drain{}) {
+			return
+		}
+		if d.Process != "" && !strings.HasPrefix(s.id, d.Process) {
+			return
+		}
+		if d.Game != "" && (p.worker == nil || !slices.Contains(p.worker.Games()[d.Game], d.Version)) {
+			return
+		}
+		s.log.Info("told to drain", "by", n.From)
+		if d.Process == "" && len(s.config.Role) > 1 {
+			p.worker.Drain() // the others of this process have nothing to do with the game's version
+			s.workerDrains.Store(true)
+			return
+		}
+		s.Drain()
+	})
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("watch the board: %w", err)
+	}
+	<-ctx.Done()
+	return nil
+}
 
 // announce tells the board each second what this process is, until ctx ends, and then that it goes.
 func (s *Server) announce(ctx context.Context, p *parts) error {
@@ -38,7 +69,7 @@ func (s *Server) announce(ctx context.Context, p *parts) error {
 }
 
 func (s *Server) post(ctx context.Context, p *parts, kind string) error {
-	process := broker.Process{ID: s.id, Roles: s.config.Role, Started: s.started, Drains: s.front.drains.Load()}
+	process := broker.Process{ID: s.id, Roles: s.config.Role, Started: s.started, Drains: s.front.drains.Load() || s.workerDrains.Load()}
 	if p.worker != nil {
 		process.Games, process.Rooms = p.worker.Games(), p.worker.Rooms()
 	}

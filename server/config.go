@@ -5,8 +5,11 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/madang-games/madang/lobby"
 )
 
 // The roles a process may have.
@@ -27,7 +30,8 @@ type Config struct {
 	PublicURL  string        `name:"public-url" env:"MADANG_PUBLIC_URL" placeholder:"URL" help:"Where players reach the deployment, such as https://play.example.org. Default: the address that they asked."`
 	Origins    []string      `env:"MADANG_ORIGINS" placeholder:"URL" help:"Other web origins whose pages may play here, such as https://game.example.org."`
 	TrustProxy bool          `name:"trust-proxy" env:"MADANG_TRUST_PROXY" help:"Believe X-Forwarded-For and -Proto. Only behind a proxy that sets them itself."`
-	Drain      time.Duration `default:"10s" env:"MADANG_DRAIN" placeholder:"TIME" help:"How long a stop may take to finish what is under way (${default})."`
+	Canary     []string      `env:"MADANG_CANARY" placeholder:"GAME=VERSION:PERCENT" help:"Give this share of the players a version of a game; the others get the newest below it."`
+	Drain      time.Duration `default:"10s" env:"MADANG_DRAIN" placeholder:"TIME" help:"How long a stop may take: on SIGTERM, for rooms that no other worker plays to end; always, to finish what is under way (${default})."`
 	Log        string        `default:"info" enum:"debug,info,warn,error" env:"MADANG_LOG" placeholder:"LEVEL" help:"Least level to log: debug, info, warn or error (${default})."`
 
 	// OnReady is called with the address of this process, such as http://localhost:8080, before it takes its first
@@ -86,12 +90,30 @@ func (c Config) filled() (Config, error) {
 	if c.has(RoleLobby) && !c.has(RoleWeb) && c.PublicURL == "" {
 		return c, fmt.Errorf("a lobby without a gateway beside it needs --public-url, to tell players where the gateways are")
 	}
+	if _, err := c.canaries(); err != nil {
+		return c, err
+	}
 	if c.Log != "" {
 		if err := new(slog.Level).UnmarshalText([]byte(c.Log)); err != nil {
 			return c, fmt.Errorf("--log %q is none of debug, info, warn and error", c.Log)
 		}
 	}
 	return c, nil
+}
+
+// canaries reads Canary.
+func (c *Config) canaries() (map[string]lobby.Canary, error) {
+	all := map[string]lobby.Canary{}
+	for _, text := range c.Canary {
+		game, rest, _ := strings.Cut(text, "=")
+		version, share, _ := strings.Cut(rest, ":")
+		percent, err := strconv.Atoi(share)
+		if err != nil || game == "" || version == "" || percent < 0 || percent > 100 {
+			return nil, fmt.Errorf("--canary %q is not of the form othello=2:10, a game, its version and 0 to 100 percent", text)
+		}
+		all[game] = lobby.Canary{Version: version, Percent: percent}
+	}
+	return all, nil
 }
 
 func roles(given []string) ([]string, error) {

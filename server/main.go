@@ -15,12 +15,13 @@ import (
 	"github.com/madang-games/madang/lobby"
 )
 
-// Main is a whole program: it reads flags and environment, serves app and games until SIGINT or SIGTERM, and ends the
-// process. A second signal ends it at once.
+// Main is a whole program: it reads flags and environment, serves app and games until SIGINT, which stops it in order, or
+// SIGTERM, which drains it (see [Server.Drain]), and ends the process. A second SIGTERM stops it in order, a second SIGINT
+// ends it at once.
 func Main(app *lobby.App, games ...handlers.Definition) {
 	var c Config
 	kong.Parse(&c, kong.Name(filepath.Base(os.Args[0])), kong.Description("A Madang game server."))
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the next signal has its usual effect
 	if err := Serve(ctx, c, app, games...); err != nil {
@@ -29,8 +30,8 @@ func Main(app *lobby.App, games ...handlers.Definition) {
 	}
 }
 
-// Serve is Main after the flags: it logs to standard error, greets on standard output, and serves until ctx ends. It
-// returns after an orderly stop.
+// Serve is Main after the flags: it logs to standard error, greets on standard output, and serves until ctx ends or SIGTERM
+// has drained it. It returns after an orderly stop.
 func Serve(ctx context.Context, c Config, app *lobby.App, games ...handlers.Definition) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Log)); err != nil && c.Log != "" {
@@ -42,5 +43,20 @@ func Serve(ctx context.Context, c Config, app *lobby.App, games ...handlers.Defi
 		return err
 	}
 	go s.greet(ctx, os.Stdout)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	terms := make(chan os.Signal, 2)
+	signal.Notify(terms, syscall.SIGTERM)
+	defer signal.Stop(terms)
+	go func() {
+		for _, obey := range []func(){s.Drain, stop} {
+			select {
+			case <-terms:
+				obey()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
 	return s.Run(ctx)
 }

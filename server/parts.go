@@ -64,8 +64,13 @@ func (s *Server) build(ctx context.Context) (_ *parts, err error) {
 		}
 	}
 	if s.config.has(RoleLobby) {
+		canary, err := s.config.canaries()
+		if err != nil {
+			return nil, err
+		}
 		p.lobby, err = s.app.Serve(lobby.Config{
-			Store: p.store, Broker: p.broker, Games: s.games, Process: s.id, Log: s.log.With("part", "lobby"),
+			Canary: canary,
+			Store:  p.store, Broker: p.broker, Games: s.games, Process: s.id, Log: s.log.With("part", "lobby"),
 			PublicURL: s.config.PublicURL, TrustProxy: s.config.TrustProxy, Origins: s.config.Origins, Metrics: s.registry,
 		})
 		if err != nil {
@@ -124,21 +129,65 @@ func (p *parts) run(ctx context.Context, s *Server) error {
 	if p.lobby != nil {
 		stops = append(stops, start(p.lobby.Run))
 	}
+	draining := false
 	if p.worker != nil {
-		stops = append(stops, func() { p.settle(s) }, start(p.worker.Run))
+		stops = append(stops, func() {
+			if draining {
+				p.finish(ctx, s)
+			}
+			p.settle(s)
+		}, start(p.worker.Run))
 	}
 	stops = append(stops, start(func(ctx context.Context) error { return s.announce(ctx, p) }))
+	if !s.config.embedded() {
+		stops = append(stops, start(func(ctx context.Context) error { return s.obey(ctx, p) }))
+	}
 
 	select {
 	case <-ctx.Done():
 		s.log.Info("stopping")
+	case <-s.drain:
+		draining = true
+		s.log.Info("draining", "at most", s.config.Drain)
 	case <-failed.Done():
 	}
 	s.front.drains.Store(true)
+	if draining {
+		s.drainedAt = time.Now()
+		if err := s.post(ctx, p, broker.NoticeProcess); err != nil { // the next one comes soon
+			s.log.Debug("draining not announced yet", "error", err)
+		}
+		if p.worker != nil {
+			p.worker.Drain()
+		}
+	}
 	for _, stop := range stops {
 		stop()
 	}
 	return group.Wait()
+}
+
+// finish waits until the worker has handed over, or seen the end of, all its rooms; until the time for draining is over;
+// or until ctx ends. With the embedded broker nobody else could take a room, and nobody can play one after the gateway is
+// gone.
+func (p *parts) finish(ctx context.Context, s *Server) {
+	if s.config.embedded() {
+		return
+	}
+	deadline := time.NewTimer(time.Until(s.drainedAt.Add(s.config.Drain)))
+	defer deadline.Stop()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for p.worker.Left() > 0 {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return
+		case <-deadline.C:
+			s.log.Warn("rooms are left that nobody else plays; they wait for a worker of their version", "rooms", p.worker.Left())
+			return
+		}
+	}
 }
 
 // settle lets the worker play what still waits in queues that would end with this process.

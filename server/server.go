@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,12 @@ type Server struct {
 	listener net.Listener
 	registry *prometheus.Registry
 	front    *front
+
+	drain    chan struct{} // closed by Drain
+	draining sync.Once
+	// workerDrains: the worker alone drains.
+	workerDrains atomic.Bool
+	drainedAt    time.Time // belongs to run
 
 	built chan struct{}         // closed once parts is set
 	parts atomic.Pointer[parts] // nil until they are built
@@ -59,6 +66,7 @@ func New(c Config, log *slog.Logger, app *lobby.App, games ...handlers.Definitio
 	s := &Server{
 		config: c, app: app, games: games, listener: listener,
 		id: uuid.NewString(), started: time.Now(), registry: prometheus.NewRegistry(), built: make(chan struct{}),
+		drain: make(chan struct{}),
 	}
 	s.log = log.With("process", s.id[:8])
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -79,7 +87,12 @@ func (s *Server) URL() string {
 // Built is closed when broker and store have been reached and the parts of this process work.
 func (s *Server) Built() <-chan struct{} { return s.built }
 
-// Run serves until ctx ends; then it stops in order: clients are told to come back, what they have said is played and
+// Drain makes Run end in a way that nobody notices: clients are told, spread over time, to come back, and find another
+// gateway; rooms go to other workers, and those that no other worker plays are played until they are over, at most for
+// [Config].Drain. It returns at once.
+func (s *Server) Drain() { s.draining.Do(func() { close(s.drain) }) }
+
+// Run serves until ctx ends; then it stops in order, or until it is drained: clients are told to come back, what they have said is played and
 // kept, and everything is closed. It returns when all its goroutines have; nil after an orderly stop. Call it once.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.listener.Close()
@@ -118,9 +131,22 @@ func (s *Server) Run(ctx context.Context) error {
 
 // work builds the parts, runs them until ctx ends, and drains them.
 func (s *Server) work(ctx context.Context) error {
-	p, err := s.build(ctx)
+	building, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		select {
+		case <-s.drain:
+			select {
+			case <-s.built:
+			default:
+				stop() // nothing is there to drain
+			}
+		case <-building.Done():
+		}
+	}()
+	p, err := s.build(building)
 	if err != nil {
-		if ctx.Err() != nil {
+		if building.Err() != nil {
 			return nil // stopped while it waited for broker or store
 		}
 		return err

@@ -17,6 +17,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Serve the games (what plain madang does)."`
 	Bot     botCmd     `cmd:"" help:"Players made of software, so that nobody has to play alone."`
 	Load    loadCmd    `cmd:"" help:"Measure a running deployment over the real protocol."`
+	Drain   drainCmd   `cmd:"" help:"Tell processes to hand over what they have and end, or list who is there."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
@@ -36,7 +37,11 @@ func main() {
 	k := kong.Parse(&c, kong.Name("madang"),
 		kong.Description("Madang: write the message handlers, not the game server."),
 		kong.ShortUsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}))
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if _, serves := k.Selected().Target.Interface().(serveCmd); serves {
+		signals = signals[:1] // it minds SIGTERM itself
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	k.BindTo(ctx, (*context.Context)(nil))

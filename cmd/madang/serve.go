@@ -15,8 +15,10 @@ type serveCmd struct {
 }
 
 func (c *serveCmd) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
 	bots := newOpponents(ctx, c.PublicURL)
 	defer bots.wait()
+	defer stop() // SIGTERM does not end ctx
 	if c.OnReady == nil {
 		c.OnReady = bots.ready
 	}
