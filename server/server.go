@@ -106,8 +106,13 @@ func (s *Server) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- web.Serve(s.listener) }()
 
-	group, working := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.work(working) })
+	running, done := context.WithCancel(ctx)
+	defer done()
+	group, working := errgroup.WithContext(running)
+	group.Go(func() error {
+		defer done() // drained, without an error
+		return s.work(working)
+	})
 	group.Go(func() error {
 		select {
 		case <-working.Done():

@@ -2,7 +2,6 @@ package system
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -42,28 +41,8 @@ func items(c *lobby.Context) error {
 
 func TestGameInAModuleOfItsOwnBuildsAndRuns(t *testing.T) {
 	t.Parallel()
-	root, err := filepath.Abs(filepath.Join("..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	write := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	write("main.go", arena)
-	write("go.sum", string(sums))
-	write("go.mod", "module example.org/arena\n\ngo 1.26\n\nrequire github.com/madang-games/madang v0.0.0\n\nreplace github.com/madang-games/madang => "+root+"\n")
-	build := exec.Command("go", "build", "-mod=mod", "-o", "arena", ".")
-	build.Dir = dir
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	program := foreign(t, "arena", arena)
+	root := filepath.Join("..", "..")
 	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +51,7 @@ func TestGameInAModuleOfItsOwnBuildsAndRuns(t *testing.T) {
 		t.Error("the program in README.md is not the one that this test builds")
 	}
 
-	p := startProgram(t, filepath.Join(dir, "arena")).ready()
+	p := startProgram(t, program).ready()
 	player := guest(t, p.URL)
 	var items []string
 	rest(t, "GET", p.URL+"/v1/user/items", player.Token, nil, &items)

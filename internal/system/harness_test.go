@@ -66,6 +66,12 @@ func start(t *testing.T, args ...string) *process {
 // startProgram starts a program made with server.Main.
 func startProgram(t *testing.T, path string, args ...string) *process {
 	t.Helper()
+	return startWith(t, path, nil, args...)
+}
+
+// startWith adds to the program's environment.
+func startWith(t *testing.T, path string, env []string, args ...string) *process {
+	t.Helper()
 	address := freeAddress(t)
 	if i := slices.Index(args, "--listen"); i >= 0 {
 		address = args[i+1]
@@ -75,6 +81,7 @@ func startProgram(t *testing.T, path string, args ...string) *process {
 	p := &process{t: t, URL: "http://" + address, out: &lines{}, done: make(chan struct{})}
 	p.cmd = exec.Command(path, args...)
 	p.cmd.Dir = t.TempDir()
+	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start madang: %v", err)

@@ -1,0 +1,198 @@
+package system
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/madang-games/madang/internal/testservers"
+)
+
+// versioned is a game in the versions that the environment names.
+const versioned = `package main
+
+import (
+	"os"
+	"strings"
+
+	"github.com/madang-games/madang/handlers"
+	"github.com/madang-games/madang/lobby"
+	"github.com/madang-games/madang/server"
+)
+
+type state struct{ N int }
+
+func main() {
+	var games []handlers.Definition
+	for _, v := range strings.Split(os.Getenv("VERSIONS"), ",") {
+		g := handlers.New("tally", func() *state { return &state{} }).WithVersion(v).WithPolicy(handlers.Policy{Capacity: 10})
+		handlers.On(g, "add", func(room *handlers.Room, s *state, _ struct{}) error {
+			s.N++
+			return room.Send("added", map[string]any{"n": s.N, "version": v})
+		})
+		handlers.On(g, "end", func(room *handlers.Room, _ *state, _ struct{}) error { room.End(); return nil })
+		games = append(games, g)
+	}
+	server.Main(lobby.New(), games...)
+}
+`
+
+// foreign builds a program in a module of its own and returns its path.
+func foreign(t *testing.T, name, source string) string {
+	t.Helper()
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for file, text := range map[string]string{
+		"main.go": source, "go.sum": string(sums),
+		"go.mod": "module example.org/" + name + "\n\ngo 1.26\n\nrequire github.com/madang-games/madang v0.0.0\n\nreplace github.com/madang-games/madang => " + root + "\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	build := exec.Command("go", "build", "-mod=mod", "-o", name, ".")
+	build.Dir = dir
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return filepath.Join(dir, name)
+}
+
+// terminate is what a deployment does to a process that it replaces.
+func (p *process) terminate() { _ = p.cmd.Process.Signal(syscall.SIGTERM) }
+
+// ended waits until the process has ended by itself, in order.
+func (p *process) ended() {
+	p.t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(time.Minute):
+		p.t.Fatalf("%s does not end: %s", p.URL, p.out.tail(3000))
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+		p.t.Errorf("exit code: got %d, want 0: %s", code, p.out.tail(3000))
+	}
+}
+
+func (p *process) alive() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
+func TestOldRoomsFinishOnTheirVersionAndNewOnesGetTheNext(t *testing.T) {
+	t.Parallel()
+	rabbit, database := testservers.RabbitMQ(t), testservers.Postgres(t)
+	program := foreign(t, "tally", versioned)
+	var lobbies, gateways []*process
+	base := oneAddress(t, func() []*process { return lobbies }, func() []*process { return gateways })
+	begin := func(role, versions string, more ...string) *process {
+		args := append([]string{"--role", role, "--broker", rabbit.URL, "--store", database, "--public-url", base}, more...)
+		return startWith(t, program, []string{"VERSIONS=" + versions}, args...).ready()
+	}
+	lobbies = append(lobbies, begin("lobby", "1,2"))
+	gateways = append(gateways, begin("web", "1"))
+	old := begin("worker", "1", "--drain", "5m")
+
+	type made struct {
+		Room  struct{ ID, Version string }
+		Stomp struct{ URL, Topic, Queue string }
+	}
+	player := guest(t, base)
+	create := func(want string) (room made) {
+		t.Helper()
+		eventually(t, "a room of version "+want, func() error {
+			rest(t, "POST", base+"/v1/rooms", player.Token, map[string]string{"game": "tally"}, &room)
+			if room.Room.Version != want {
+				return fmt.Errorf("version %s", room.Room.Version)
+			}
+			return nil
+		})
+		return room
+	}
+	conn := dialSTOMP(t, "ws"+base[len("http"):]+"/stomp", player.Token)
+	says := func(room made, sub *subscription, n int, version string) {
+		t.Helper()
+		conn.send(t, room.Stomp.Queue, "add", `{}`)
+		if got, want := string(sub.next(t, "added").Body), fmt.Sprintf(`{"n":%d,"version":%q}`, n, version); got != want {
+			t.Errorf("added: got %s, want %s", got, want)
+		}
+	}
+	first := create("1")
+	one := conn.subscribe(t, first.Stomp.Topic)
+	one.next(t, "$snapshot")
+	says(first, one, 1, "1")
+
+	next := begin("worker", "2")
+	second := create("2")
+	two := conn.subscribe(t, second.Stomp.Topic)
+	two.next(t, "$snapshot")
+	says(second, two, 1, "2")
+	says(first, one, 2, "1")
+
+	old.terminate()
+	eventually(t, "the old worker draining", func() error {
+		if got := tool(t, "drain", "--broker", rabbit.URL); !contains([]byte(got), "drains") {
+			return fmt.Errorf("listed: %s", got)
+		}
+		return nil
+	})
+	for n := 3; n < 6; n++ {
+		says(first, one, n, "1")
+		says(second, two, n-1, "2")
+	}
+	if !old.alive() {
+		t.Fatal("the old worker ended with a room that nobody else plays")
+	}
+	conn.send(t, first.Stomp.Queue, "end", `{}`)
+	one.next(t, "$closed")
+	old.ended()
+	says(second, two, 5, "2")
+
+	if out := tool(t, "drain", "--broker", rabbit.URL, "--game", "tally", "--version", "2"); !contains([]byte(out), "told to drain") {
+		t.Errorf("drain: %s", out)
+	}
+	conn.send(t, second.Stomp.Queue, "end", `{}`)
+	two.next(t, "$closed")
+	next.ended()
+}
+
+func TestWorkersAreReplacedUnderLoadAndNobodyNotices(t *testing.T) {
+	t.Parallel()
+	rabbit, database := testservers.RabbitMQ(t), testservers.Postgres(t)
+	var lobbies, gateways []*process
+	base := oneAddress(t, func() []*process { return lobbies }, func() []*process { return gateways })
+	of := func(role string) *process {
+		return start(t, "--role", role, "--broker", rabbit.URL, "--store", database, "--public-url", base).ready()
+	}
+	lobbies = append(lobbies, of("lobby"))
+	gateways = append(gateways, of("web"))
+	workers := []*process{of("worker"), of("worker")}
+	var loading sync.WaitGroup
+	loading.Go(func() { // it fails when anything is lost, doubled, out of order, or a connection breaks
+		measure(t, base, "--rooms", "10", "--clients", "4", "--time", "12s", "--warmup", "500ms")
+	})
+	for i := range workers {
+		time.Sleep(2 * time.Second) // it is the load that takes this time
+		fresh := of("worker")
+		workers[i].terminate()
+		workers[i].ended()
+		workers[i] = fresh
+	}
+	loading.Wait()
+}
