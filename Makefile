@@ -45,6 +45,10 @@ lint: ## gofmt, go vet, staticcheck, and tsc for the JavaScript where Node is th
 fuzz: ## fuzz the STOMP decoder for a minute
 	go test -run '^$$' -fuzz FuzzDecoder -fuzztime 60s ./web/stomp
 
+.PHONY: chaos
+chaos: ## every fault under load, everything at once for 10 minutes (MADANG_CHAOS_TIME), and how long takeovers take
+	$(UP) env MADANG_CHAOS=full go test -v -count=1 -timeout 90m ./internal/chaos
+
 .PHONY: bench
 bench: ## Go benchmarks (PKG=./web/stomp for one package)
 	$(UP) go test -run '^$$' -bench . -benchmem $(PKG)

@@ -310,6 +310,13 @@ func (r *Room) Err() error {
 	return r.err
 }
 
+// Waiting is how many messages of this player are on their way and have neither a receipt nor a refusal.
+func (r *Room) Waiting() int {
+	r.conn.mu.Lock()
+	defer r.conn.mu.Unlock()
+	return len(r.outbox)
+}
+
 // Close ends the subscription with ErrClosed; the seat is kept, and held for the grace time. To give it up, call
 // [Client.LeaveRoom]. A second call does nothing.
 func (r *Room) Close() {

@@ -48,6 +48,7 @@ var plan = map[string]room{
 	"server":               {3, []string{uuid, prometheus, kong, "golang.org/x/sync/errgroup"}},
 	"games":                {3, nil},
 	"cmd/madang":           {4, []string{kong}},
+	"internal/chaos":       {9, nil},
 	"internal/layout":      {9, nil},
 	"internal/system":      {9, nil},
 	"internal/testservers": {9, []string{"github.com/jackc/pgx/v5"}},

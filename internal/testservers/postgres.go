@@ -111,6 +111,15 @@ func (d *Database) Start() error {
 // Stop ends the server without waiting for its clients ("fast" shutdown).
 func (d *Database) Stop() { d.end(syscall.SIGINT) }
 
+// Signal sends s to the server's first process: SIGSTOP keeps it from taking connections, SIGKILL ends it as a crash
+// does, and its others with it a moment later; Kill then cleans up, and Start may fail until they are gone.
+func (d *Database) Signal(s syscall.Signal) error {
+	if d.cmd == nil {
+		return nil
+	}
+	return d.cmd.Process.Signal(s)
+}
+
 // Kill ends it at once, without a checkpoint.
 func (d *Database) Kill() { d.end(syscall.SIGQUIT) }
 

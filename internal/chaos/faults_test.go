@@ -1,0 +1,238 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// fault is one row: something that goes wrong, and is put right again.
+type fault struct {
+	name string
+	// on names what it happens to: two faults on the same thing do not happen at once.
+	on  string
+	run func(ctx context.Context, d *deployment, r *dice) error
+}
+
+// dice is chance from a seed, safe for concurrent use.
+type dice struct {
+	mu sync.Mutex
+	r  *rand.Rand
+}
+
+func newDice(seed uint64) *dice { return &dice{r: rand.New(rand.NewPCG(seed, 0))} }
+
+func (d *dice) n(n int) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.r.IntN(n)
+}
+
+const (
+	deadTime   = time.Second     // until a dead process is started again
+	frozenTime = 6 * time.Second // until a frozen one is woken, and a cut cable is put in again
+	readyTime  = time.Minute     // for a process to be ready again
+)
+
+// faults are all the rows but everything at once.
+func faults() []fault {
+	var all []fault
+	for _, role := range []string{"worker", "web", "lobby"} {
+		all = append(all,
+			fault{"kill -9 of a " + called(role), role, func(ctx context.Context, d *deployment, r *dice) error { return killed(ctx, d, role, r) }},
+			fault{"SIGSTOP, SIGCONT of a " + called(role), role, func(ctx context.Context, d *deployment, r *dice) error { return frozen(ctx, d, role, r) }},
+		)
+	}
+	for _, role := range []string{"worker", "web"} {
+		all = append(all, fault{"SIGTERM of a " + called(role), role, func(ctx context.Context, d *deployment, r *dice) error { return drained(ctx, d, role, r) }})
+	}
+	return append(all,
+		fault{"rolling update of all workers", "worker", rolled},
+		fault{"cut between a worker and the broker", "worker", cutOff},
+		fault{"players' connections cut", "players", disconnected},
+		fault{"kill -9 of a RabbitMQ node", "rabbitmq", nodeKilled},
+		fault{"SIGSTOP, SIGCONT of a RabbitMQ node", "rabbitmq", nodeFrozen},
+		fault{"restart of PostgreSQL", "postgres", databaseRestarted},
+		fault{"kill -9 of PostgreSQL", "postgres", databaseKilled},
+	)
+}
+
+func called(role string) string {
+	if role == "web" {
+		return "gateway"
+	}
+	return role
+}
+
+func pick(d *deployment, role string, r *dice) *process {
+	all := d.of(role)
+	return all[r.n(len(all))]
+}
+
+func back(ctx context.Context, p *process) error {
+	if err := p.start(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	return p.ready(ctx)
+}
+
+func killed(ctx context.Context, d *deployment, role string, r *dice) error {
+	p := pick(d, role, r)
+	p.kill()
+	if err := pause(ctx, deadTime); err != nil {
+		return err
+	}
+	return back(ctx, p)
+}
+
+func frozen(ctx context.Context, d *deployment, role string, r *dice) error {
+	p := pick(d, role, r)
+	if err := p.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	err := pause(ctx, frozenTime)
+	return errors.Join(err, p.signal(syscall.SIGCONT), back(ctx, p))
+}
+
+func drained(ctx context.Context, d *deployment, role string, r *dice) error {
+	p := pick(d, role, r)
+	err := p.drain(2 * drainTime)
+	return errors.Join(err, back(ctx, p))
+}
+
+// rolled starts a new worker beside each one, and then drains the old one.
+func rolled(ctx context.Context, d *deployment, _ *dice) error {
+	var errs []error
+	for _, old := range d.of("worker") {
+		by := d.newProcess("worker", d.island.holds(old))
+		if err := back(ctx, by); err != nil {
+			by.kill()
+			return errors.Join(append(errs, err)...)
+		}
+		d.replace("worker", old, by)
+		errs = append(errs, old.drain(2*drainTime))
+	}
+	return errors.Join(errs...)
+}
+
+var errNoIsland = errors.New("this machine allows no network namespaces")
+
+func cutOff(ctx context.Context, d *deployment, _ *dice) error {
+	if d.island == nil {
+		return fmt.Errorf("%w: %w", errNoIsland, d.why)
+	}
+	if err := d.island.cut(); err != nil {
+		return errors.Join(err, d.island.heal())
+	}
+	err := pause(ctx, frozenTime)
+	if err = errors.Join(err, d.island.heal()); err != nil {
+		return err
+	}
+	for _, p := range d.of("worker") {
+		if d.island.holds(p) {
+			err = errors.Join(err, back(ctx, p))
+		}
+	}
+	return err
+}
+
+// disconnected cuts a third of the players' connections, six times.
+func disconnected(ctx context.Context, d *deployment, r *dice) error {
+	for range 6 {
+		d.front.cut(func() bool { return r.n(3) == 0 })
+		if err := pause(ctx, 400*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func nodeKilled(ctx context.Context, d *deployment, r *dice) error {
+	n := d.nodes[r.n(len(d.nodes))]
+	err := n.Kill()
+	return errors.Join(err, pause(ctx, deadTime), n.Start())
+}
+
+func nodeFrozen(ctx context.Context, d *deployment, r *dice) error {
+	n := d.nodes[r.n(len(d.nodes))]
+	if err := n.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	err := pause(ctx, frozenTime)
+	return errors.Join(err, n.Signal(syscall.SIGCONT))
+}
+
+func databaseRestarted(ctx context.Context, d *deployment, _ *dice) error {
+	d.db.Stop()
+	err := pause(ctx, deadTime)
+	return errors.Join(err, d.db.Start())
+}
+
+func databaseKilled(ctx context.Context, d *deployment, _ *dice) error {
+	if err := d.db.Signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	d.db.Kill()
+	err := pause(ctx, deadTime)
+	for range 20 { // the dead one's children keep its memory until they have seen that it is gone
+		if d.db.Start() == nil {
+			return err
+		}
+		if err := pause(ctx, 500*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return errors.Join(err, d.db.Start())
+}
+
+// everything lets faults happen by chance, some at once, until time is over; it returns when all of them are put right.
+func everything(ctx context.Context, d *deployment, r *dice, lasts time.Duration, log func(format string, args ...any)) error {
+	all := faults()
+	if d.island == nil {
+		kept := all[:0]
+		for _, f := range all {
+			if f.name != "cut between a worker and the broker" {
+				kept = append(kept, f)
+			}
+		}
+		all = kept
+	}
+	var (
+		mu      sync.Mutex
+		busy    = map[string]bool{}
+		errs    []error
+		running sync.WaitGroup
+	)
+	began := time.Now()
+	for time.Since(began) < lasts && ctx.Err() == nil {
+		f := all[r.n(len(all))]
+		mu.Lock()
+		free := !busy[f.on]
+		busy[f.on] = true
+		mu.Unlock()
+		if free {
+			running.Go(func() {
+				log("%s %s", time.Now().UTC().Format("15:04:05.000"), f.name)
+				err := f.run(ctx, d, r)
+				if err == nil {
+					err = pause(ctx, time.Duration(r.n(3000))*time.Millisecond)
+				} else {
+					err = fmt.Errorf("%s: %w", f.name, err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				busy[f.on] = false
+				errs = append(errs, err)
+			})
+		}
+		_ = pause(ctx, time.Duration(500+r.n(2500))*time.Millisecond)
+	}
+	running.Wait()
+	return errors.Join(errs...)
+}
