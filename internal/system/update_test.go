@@ -119,6 +119,7 @@ func TestOldRoomsFinishOnTheirVersionAndNewOnesGetTheNext(t *testing.T) {
 		eventually(t, "a room of version "+want, func() error {
 			rest(t, "POST", base+"/v1/rooms", player.Token, map[string]string{"game": "tally"}, &room)
 			if room.Room.Version != want {
+				rest(t, "POST", base+"/v1/rooms/"+room.Room.ID+"/leave", player.Token, nil, nil) // so that it ends
 				return fmt.Errorf("version %s", room.Room.Version)
 			}
 			return nil
