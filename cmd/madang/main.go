@@ -18,6 +18,7 @@ type cli struct {
 	Bot     botCmd     `cmd:"" help:"Players made of software, so that nobody has to play alone."`
 	Load    loadCmd    `cmd:"" help:"Measure a running deployment over the real protocol."`
 	Drain   drainCmd   `cmd:"" help:"Tell processes to hand over what they have and end, or list who is there."`
+	Dead    deadCmd    `cmd:"" help:"Messages that rooms have given up: list, show, retry, drop."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
