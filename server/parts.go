@@ -93,7 +93,7 @@ func (s *Server) openStore(ctx context.Context) (store.Store, error) {
 
 func (s *Server) openBroker(ctx context.Context) (broker.Broker, error) {
 	if s.config.embedded() {
-		return memory.New(memory.Config{}), nil
+		return memory.Open(memory.Config{Log: s.log.With("part", "broker"), Journal: filepath.Join(s.config.Data, "rooms.journal")})
 	}
 	return rabbitmq.New(ctx, rabbitmq.Config{URLs: s.config.Broker, Log: s.log.With("part", "broker")})
 }

@@ -114,8 +114,13 @@ func (p *pipe) ack(tag uint64) (wake func(), err error) {
 	if tag > p.given {
 		return nil, fmt.Errorf("ack %d: the last tag given is %d", tag, p.given)
 	}
+	done := 0
 	for p.unacked.n > 0 && p.given-uint64(p.unacked.n) < tag {
 		p.unacked.pop()
+		done++
+	}
+	if p.room.journal != nil { // what is unacked is the oldest that the room holds
+		p.room.journal.ack(p.room.kept, done)
 	}
 	return p.room.callLocked(), nil
 }

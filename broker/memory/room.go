@@ -15,8 +15,10 @@ type entry struct {
 
 // room is a server queue and the line of consumers before it. The first in line is the active one.
 type room struct {
-	name  string
-	bound int
+	name    string
+	bound   int
+	journal *journal // nil: nothing is written
+	kept    *kept
 
 	mu      sync.Mutex
 	deleted bool
@@ -24,18 +26,23 @@ type room struct {
 	line    []*pipe
 }
 
-// put adds a message and returns whom to wake, if anybody.
-func (r *room) put(m *broker.Message) (wake func(), err error) {
+// put adds a message and returns whom to wake and what to wait for, if anything.
+func (r *room) put(m *broker.Message) (wake func(), written *batch, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.deleted {
-		return nil, broker.ErrNoRoom
+		return nil, nil, broker.ErrNoRoom
 	}
 	if r.waiting.n >= r.bound {
-		return nil, broker.ErrFull
+		return nil, nil, broker.ErrFull
+	}
+	if r.journal != nil { // in the order of the queue
+		if written, err = r.journal.put(r.kept, m); err != nil {
+			return nil, nil, err
+		}
 	}
 	r.waiting.push(entry{message: m})
-	return r.callLocked(), nil
+	return r.callLocked(), written, nil
 }
 
 // callLocked returns the active consumer's Wake if there is something for it that it has not been called for.
@@ -84,15 +91,18 @@ func (r *room) leave(p *pipe, why error) (wake func()) {
 	return r.callLocked()
 }
 
-// delete empties the room and returns its consumers, which have lost it.
-func (r *room) delete() []*pipe {
+// delete empties the room and returns its consumers, which have lost it, and what to wait for, if anything.
+func (r *room) delete() (lost []*pipe, written *batch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	lost := r.line
+	lost = r.line
 	for _, p := range lost {
 		p.err = broker.ErrLost
 		p.unacked = ring[*broker.Message]{}
 	}
 	r.deleted, r.line, r.waiting = true, nil, ring[entry]{}
-	return lost
+	if r.journal != nil {
+		written = r.journal.delete(r.kept)
+	}
+	return lost, written
 }

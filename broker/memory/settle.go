@@ -9,9 +9,9 @@ import (
 // settleEvery is the time between two looks of Settle.
 const settleEvery = 10 * time.Millisecond
 
-// Settle returns once no message waits in any queue: consumers have taken all there was, though perhaps not acked it.
-// It is for an orderly stop, after the last Send, as what waits ends with the process. When ctx ends first, the error
-// says how many were waiting.
+// Settle returns once no message waits in any queue that ends with the process: consumers have taken all there was, though
+// perhaps not acked it. What the journal keeps is not waited for. It is for an orderly stop, after the last Send. When ctx
+// ends first, the error says how many were waiting.
 func (b *Broker) Settle(ctx context.Context) error {
 	tick := time.NewTicker(settleEvery)
 	defer tick.Stop()
@@ -28,12 +28,15 @@ func (b *Broker) Settle(ctx context.Context) error {
 	}
 }
 
-// waiting counts the messages that no consumer has taken.
+// waiting counts the messages that no consumer has taken and no journal keeps.
 func (s *system) waiting() (n int) {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.RLock()
 		for _, r := range sh.rooms {
+			if r.journal != nil {
+				continue
+			}
 			r.mu.Lock()
 			n += r.waiting.n
 			r.mu.Unlock()
