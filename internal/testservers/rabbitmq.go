@@ -18,11 +18,38 @@ import (
 // plugins. It needs Debian's rabbitmq-server package. Its methods belong to one goroutine.
 type Node struct {
 	Rabbit
+	Name string // Erlang's, such as madang@localhost; what `rabbitmqctl -n` wants
 	dir  string
 	env  []string
-	epmd *exec.Cmd
+	epmd *portMapper
 	cmd  *exec.Cmd
 	done chan struct{}
+}
+
+// portMapper is the Erlang port mapper daemon of one node or one cluster. It is used by one goroutine at a time.
+type portMapper struct {
+	port int
+	cmd  *exec.Cmd
+}
+
+func (e *portMapper) start() error {
+	if e.cmd != nil {
+		return nil
+	}
+	cmd := exec.Command("epmd", "-port", fmt.Sprint(e.port), "-address", "127.0.0.1")
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start epmd: %w", err)
+	}
+	e.cmd = cmd
+	return nil
+}
+
+func (e *portMapper) end() {
+	if e.cmd != nil {
+		_ = e.cmd.Process.Kill()
+		_ = e.cmd.Wait()
+		e.cmd = nil
+	}
 }
 
 const rabbitServer = "/usr/lib/rabbitmq/bin/rabbitmq-server"
@@ -54,16 +81,20 @@ func StartRabbitMQ(t testing.TB) *Node {
 
 // NewNode prepares a node that keeps everything in dir, without starting it.
 func NewNode(dir string) (*Node, error) {
-	ports, err := freePorts(5)
+	ports, err := freePorts(nodePorts + 1)
 	if err != nil {
 		return nil, err
 	}
-	amqp, dist, management, webstomp, epmd := ports[0], ports[1], ports[2], ports[3], ports[4]
-	stomp, err := freePorts(1)
-	if err != nil {
-		return nil, err
-	}
-	config := fmt.Sprintf(`listeners.tcp.local = 127.0.0.1:%d
+	return newNode("madang@localhost", dir, dir, ports[:nodePorts], &portMapper{port: ports[nodePorts]}, "", "")
+}
+
+// nodePorts is how many ports a node listens on, epmd aside.
+const nodePorts = 5
+
+// newNode prepares a node. home holds the Erlang cookie; config and erlang are added to what every node has.
+func newNode(name, dir, home string, ports []int, epmd *portMapper, config, erlang string) (*Node, error) {
+	amqp, dist, management, webstomp, stomp := ports[0], ports[1], ports[2], ports[3], ports[4]
+	config = fmt.Sprintf(`listeners.tcp.local = 127.0.0.1:%d
 management.tcp.ip = 127.0.0.1
 management.tcp.port = %d
 web_stomp.tcp.ip = 127.0.0.1
@@ -73,12 +104,12 @@ disk_free_limit.absolute = 50MB
 vm_memory_high_watermark.absolute = 2GB
 log.console = false
 log.file.level = warning
-`, amqp, management, webstomp, stomp[0])
-	for name, text := range map[string]string{
+`, amqp, management, webstomp, stomp) + config
+	for file, text := range map[string]string{
 		"rabbitmq.conf":   config,
 		"enabled_plugins": "[rabbitmq_management,rabbitmq_web_stomp].\n",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
 			return nil, err
 		}
 	}
@@ -89,29 +120,40 @@ log.file.level = warning
 			WebSTOMP: fmt.Sprintf("ws://127.0.0.1:%d/ws", webstomp),
 			VHost:    "/",
 		},
-		dir: dir,
+		Name: name,
+		dir:  dir,
 		env: append(os.Environ(),
-			"HOME="+dir, // the Erlang cookie
-			"RABBITMQ_NODENAME=madang@localhost",
+			"HOME="+home, // the Erlang cookie
+			"RABBITMQ_NODENAME="+name,
 			fmt.Sprintf("RABBITMQ_NODE_PORT=%d", amqp),
 			fmt.Sprintf("RABBITMQ_DIST_PORT=%d", dist),
-			fmt.Sprintf("ERL_EPMD_PORT=%d", epmd),
+			fmt.Sprintf("ERL_EPMD_PORT=%d", epmd.port),
 			"RABBITMQ_MNESIA_BASE="+filepath.Join(dir, "data"),
 			"RABBITMQ_LOG_BASE="+filepath.Join(dir, "log"),
 			"RABBITMQ_CONFIG_FILE="+filepath.Join(dir, "rabbitmq.conf"),
 			"RABBITMQ_ENABLED_PLUGINS_FILE="+filepath.Join(dir, "enabled_plugins"),
 			"RABBITMQ_CONF_ENV_FILE="+filepath.Join(dir, "none"),
+			"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+erlang,
 		),
-		epmd: exec.Command("epmd", "-port", fmt.Sprint(epmd), "-address", "127.0.0.1"),
+		epmd: epmd,
 	}, nil
+}
+
+// Control runs rabbitmqctl for this node and returns what it says.
+func (n *Node) Control(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "/usr/lib/rabbitmq/bin/rabbitmqctl", append([]string{"-q", "-n", n.Name}, args...)...)
+	cmd.Env = n.env
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("rabbitmqctl %s: %w: %s", args[0], err, out)
+	}
+	return string(out), nil
 }
 
 // Start starts the node and returns once it takes connections.
 func (n *Node) Start() error {
-	if n.epmd.Process == nil {
-		if err := n.epmd.Start(); err != nil {
-			return fmt.Errorf("start epmd: %w", err)
-		}
+	if err := n.epmd.start(); err != nil {
+		return err
 	}
 	n.cmd = exec.Command(rabbitServer)
 	n.cmd.Env = n.env
@@ -193,10 +235,7 @@ func (n *Node) end(s syscall.Signal) error {
 // Remove ends the node and deletes its data.
 func (n *Node) Remove() error {
 	err := n.Kill()
-	if n.epmd.Process != nil {
-		_ = n.epmd.Process.Kill()
-		_ = n.epmd.Wait()
-	}
+	n.epmd.end()
 	return errors.Join(err, os.RemoveAll(n.dir))
 }
 

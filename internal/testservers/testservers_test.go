@@ -3,6 +3,7 @@ package testservers_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -37,5 +38,28 @@ func TestEachTestHasADatabaseOfItsOwn(t *testing.T) {
 	}
 	if err := conn.Close(context.Background()); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAClusterIsWholeAndANodeComesBack(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c := testservers.StartRabbitMQCluster(t, 3)
+	if err := c.Nodes[1].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Nodes[1].Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.AwaitWhole(ctx); err != nil {
+		t.Error(err)
+	}
+	for _, url := range c.URLs() {
+		conn, err := amqp.Dial(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
 	}
 }
