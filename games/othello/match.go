@@ -10,6 +10,8 @@ type Match struct {
 	White   string `json:"white"`
 	Started bool   `json:"started"`
 	Over    *Over  `json:"over"`
+	// TurnEnds is when the time of the side to move is over, in milliseconds since 1970; 0: nobody's time runs.
+	TurnEnds int64 `json:"turn_ends,omitempty"`
 }
 
 // Over is how a match has ended.
@@ -112,6 +114,6 @@ func (m *Match) end(loser Color, reason string) Over {
 	case o.White > o.Black:
 		o.Winner = string(White)
 	}
-	m.Over, m.Next = &o, ""
+	m.Over, m.Next, m.TurnEnds = &o, "", 0
 	return o
 }

@@ -39,7 +39,7 @@ func joined(room *handlers.Room, m *Match, p handlers.Player) error {
 	}
 	m.Started, m.Next = true, Black
 	room.Begin()
-	if err := room.Send("started", started{m.Black, m.White}); err != nil {
+	if err := room.Send("started", started{m.Black, m.White, TurnTime.Milliseconds()}); err != nil {
 		return err
 	}
 	return think(room, m)
@@ -63,7 +63,7 @@ func put(room *handlers.Room, m *Match, in putBody) error {
 	}
 	err = room.Send("placed", placed{
 		At: done.at.String(), Color: done.color, Flipped: done.flips.Names(), Board: m.Board.String(),
-		Next: orNull(done.next), Moves: done.moves.Names(),
+		Next: orNull(done.next), Moves: done.moves.Names(), TurnMS: turnMS(done.next),
 	})
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func put(room *handlers.Room, m *Match, in putBody) error {
 		return over(room, m, "", "finished")
 	}
 	if done.again != 0 {
-		if err := room.Send("passed", passed{done.next, orNull(m.Next), done.again.Names()}); err != nil {
+		if err := room.Send("passed", passed{done.next, orNull(m.Next), done.again.Names(), turnMS(m.Next)}); err != nil {
 			return err
 		}
 	}
@@ -94,7 +94,16 @@ func exit(room *handlers.Room, m *Match, _ struct{}) error {
 
 // think starts the time of the side whose turn it is.
 func think(room *handlers.Room, m *Match) error {
+	m.TurnEnds = room.Now().Add(TurnTime).UnixMilli()
 	return room.After(TurnTime, turnTimer, turn{m.Next})
+}
+
+// turnMS is the time to think of the side to move, 0 if there is none.
+func turnMS(next Color) int64 {
+	if next == "" {
+		return 0
+	}
+	return TurnTime.Milliseconds()
 }
 
 func outOfTime(room *handlers.Room, m *Match, t turn) error {
@@ -128,6 +137,9 @@ func view(room *handlers.Room, m *Match, _ string) (any, error) {
 	v := snapshot{
 		Board: m.Board.String(), Next: orNull(m.Next), Moves: []string{}, Black: orNull(m.Black), White: orNull(m.White), Over: m.Over,
 		Players: room.Players(),
+	}
+	if m.TurnEnds > 0 {
+		v.TurnMS = max(1, m.TurnEnds-room.Now().UnixMilli())
 	}
 	if m.Next != "" {
 		v.Moves = m.Board.Moves(m.Next).Names()

@@ -1,6 +1,7 @@
 package othello_test
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func TestAMoveIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	room.Expect("bob", "$joined", "$joined", "started", "placed")
-	const want = `{"at":"d3","color":"black","flipped":["d4"],"board":"...................b.......bb......bw...........................","next":"white","moves":["c3","e3","c5"]}`
+	const want = `{"at":"d3","color":"black","flipped":["d4"],"board":"...................b.......bb......bw...........................","next":"white","moves":["c3","e3","c5"],"turn_ms":120000}`
 	if got := string(room.Last("bob").Body); got != want {
 		t.Errorf("placed\n got %s\nwant %s", got, want)
 	}
@@ -54,7 +55,7 @@ func TestAMoveIsTold(t *testing.T) {
 func TestStartedNamesTheSides(t *testing.T) {
 	t.Parallel()
 	room := begin(t)
-	if got, want := string(room.Last("ann").Body), `{"black":"ann","white":"bob"}`; got != want {
+	if got, want := string(room.Last("ann").Body), `{"black":"ann","white":"bob","turn_ms":120000}`; got != want {
 		t.Errorf("started: got %s, want %s", got, want)
 	}
 	if !room.Begun() {
@@ -256,7 +257,7 @@ func TestASideIsFreeAgainBeforeTheStart(t *testing.T) {
 		t.Errorf("after the only player left: empty %v, ended %v; want true, false", room.Empty(), room.Ended())
 	}
 	room.Join("bob", "cid")
-	if got, want := string(room.Last("bob").Body), `{"black":"bob","white":"cid"}`; got != want {
+	if got, want := string(room.Last("bob").Body), `{"black":"bob","white":"cid","turn_ms":120000}`; got != want {
 		t.Errorf("started: got %s, want %s", got, want)
 	}
 }
@@ -272,5 +273,28 @@ func TestSyncGivesTheSenderASnapshot(t *testing.T) {
 	want := `{"board":"` + othello.Start().String() + `","next":null,"moves":[],"black":"ann","white":null,"over":null,"players":[{"id":"ann","name":"ann","online":true}]}`
 	if out.Type != "$snapshot" || string(out.Body) != want || out.Request != 1 || !slices.Equal(out.To, []string{"ann"}) {
 		t.Errorf("got %+v %s\nwant %s", out, out.Body, want)
+	}
+}
+
+func TestTheSnapshotTellsTheTimeThatIsLeft(t *testing.T) {
+	t.Parallel()
+	room := begin(t)
+	if err := room.Send("ann", "put", at{"d3"}); err != nil {
+		t.Fatal(err)
+	}
+	room.Advance(45 * time.Second)
+	room.Restart()
+	if err := room.Send("bob", "sync", struct{}{}); err != nil {
+		t.Fatal(err)
+	}
+	var shown struct {
+		Next   string `json:"next"`
+		TurnMS int64  `json:"turn_ms"`
+	}
+	if err := json.Unmarshal(room.Last("bob").Body, &shown); err != nil {
+		t.Fatal(err)
+	}
+	if want := (othello.TurnTime - 45*time.Second).Milliseconds(); shown.TurnMS != want || shown.Next != "white" {
+		t.Errorf("got %+v, want %d ms for white", shown, want)
 	}
 }

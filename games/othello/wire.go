@@ -11,6 +11,8 @@ type putBody struct {
 type started struct {
 	Black string `json:"black"`
 	White string `json:"white"`
+	// TurnMS is how long the side to move may think, from the message's timestamp on; left out when nobody is to move.
+	TurnMS int64 `json:"turn_ms,omitempty"`
 }
 
 type placed struct {
@@ -20,21 +22,25 @@ type placed struct {
 	Board   string   `json:"board"`
 	Next    *Color   `json:"next"`
 	Moves   []string `json:"moves"`
+	TurnMS  int64    `json:"turn_ms,omitempty"`
 }
 
 type passed struct {
-	Color Color    `json:"color"` // who has passed
-	Next  *Color   `json:"next"`
-	Moves []string `json:"moves"`
+	Color  Color    `json:"color"` // who has passed
+	Next   *Color   `json:"next"`
+	Moves  []string `json:"moves"`
+	TurnMS int64    `json:"turn_ms,omitempty"`
 }
 
 type snapshot struct {
 	Board string   `json:"board"`
 	Next  *Color   `json:"next"`
 	Moves []string `json:"moves"`
-	Black *string  `json:"black"`
-	White *string  `json:"white"`
-	Over  *Over    `json:"over"`
+	// TurnMS is what is left of the time to think.
+	TurnMS int64   `json:"turn_ms,omitempty"`
+	Black  *string `json:"black"`
+	White  *string `json:"white"`
+	Over   *Over   `json:"over"`
 	// Players are who is in the room, for their names and whether they are there.
 	Players []handlers.Player `json:"players"`
 }

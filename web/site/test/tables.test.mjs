@@ -117,3 +117,18 @@ test("every problem has a sentence", (t) => {
   assert.match(sentence(new Problem(409, "something_new")), /did not work/);
   assert.match(sentence(new Error("x")), /went wrong/);
 });
+
+test("the time to think runs by the server's clock, also for what comes late", async (t) => {
+  const { g, say } = await game(t);
+  const at = (ms) => ({ timestamp: 1e12 + ms - 5000 }); // our clock is five seconds ahead
+  say("$snapshot", { board, next: "black", moves: ["d3"], black: "me", white: "you", over: null, turn_ms: 90_000 }, at(0));
+  assert.equal(g.secondsLeft, 90);
+  t.mock.timers.tick(30_000);
+  assert.equal(g.secondsLeft, 60);
+  say("placed", { at: "d3", color: "black", flipped: ["d4"], board, next: "white", moves: ["c3"], turn_ms: 40_000 }, at(10_000)); // missed, and replayed
+  assert.equal(g.secondsLeft, 20);
+  t.mock.timers.tick(25_000);
+  assert.equal(g.secondsLeft, 0);
+  say("over", { winner: "black", black: 3, white: 3, reason: "timeout" });
+  assert.equal(g.secondsLeft, null);
+});

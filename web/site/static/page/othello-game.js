@@ -26,6 +26,10 @@ export class OthelloGame extends EventTarget {
   last = { at: "", flipped: /** @type {string[]} */ ([]) };
   /** Our move that the room has not answered. */
   waiting = "";
+  /** When the time of the side to move is over, by our clock (ms since 1970); 0: nobody's time runs. */
+  deadline = 0;
+  /** How far our clock is ahead of the server's, at most. */
+  #ahead = Infinity;
   /** Whether the room has told us anything yet. */
   known = false;
   #me;
@@ -43,8 +47,12 @@ export class OthelloGame extends EventTarget {
         joined: "sat down", left: "left", suspended: "lost the connection", resumed: "is back" }[did]}.`);
       this.#changed();
     });
-    room.on("$snapshot", (m) => this.#snapshot(m.body ?? {}));
+    room.on("$snapshot", (m) => {
+      this.#clock(m);
+      this.#snapshot(m.body ?? {});
+    });
     room.on("started", (m) => {
+      this.#clock(m);
       this.#seat(m.body ?? {});
       this.known = true;
       this.#say(this.myColor ? `The game begins. You play ${this.myColor}.` : "The game begins.");
@@ -55,8 +63,12 @@ export class OthelloGame extends EventTarget {
       else if (this.next === "black" && !this.moves.length) this.moves = ["d3", "c4", "f5", "e6"];
       this.#changed();
     });
-    room.on("placed", (m) => this.#placed(m.body ?? {}));
+    room.on("placed", (m) => {
+      this.#clock(m);
+      this.#placed(m.body ?? {});
+    });
     room.on("passed", (m) => {
+      this.#clock(m);
       this.next = m.body?.next ?? null;
       this.moves = m.body?.moves ?? [];
       this.#say(`${this.#who(m.body?.color)} no move and ${m.body?.color === this.myColor ? "pass" : "passes"}.`);
@@ -64,6 +76,7 @@ export class OthelloGame extends EventTarget {
     });
     room.on("over", (m) => {
       this.over = m.body ?? null;
+      this.deadline = 0;
       this.next = null;
       this.moves = [];
       this.waiting = "";
@@ -134,6 +147,23 @@ export class OthelloGame extends EventTarget {
     } catch (err) {
       if (!this.over) throw err;
     }
+  }
+
+  /**
+   * Takes the time to think from a message. Messages that were missed come late, so their own time counts.
+   *
+   * @param {import("../madang.js").Message} m
+   */
+  #clock(m) {
+    this.#ahead = Math.min(this.#ahead, Date.now() - m.time);
+    const left = Number(m.body?.turn_ms) || 0;
+    this.deadline = left > 0 ? m.time + this.#ahead + left : 0;
+  }
+
+  /** Whole seconds that the side to move has left; null when nobody's time runs. */
+  get secondsLeft() {
+    if (!this.playing || this.deadline === 0) return null;
+    return Math.max(0, Math.ceil((this.deadline - Date.now()) / 1000));
   }
 
   /** @param {any} body */

@@ -33,6 +33,19 @@ export function othelloView(app, main, game) {
   }, "Leave");
   let celebrated = false;
 
+  const tick = () => {
+    const left = game.secondsLeft;
+    for (const color of /** @type {const} */ (["black", "white"])) {
+      const { time } = plates[color];
+      const runs = left !== null && game.next === color;
+      time.hidden = !runs;
+      if (!runs) continue;
+      time.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+      set(time, "data-low", left <= 20);
+    }
+  };
+  const ticking = setInterval(tick, 250);
+
   const draw = () => {
     board.draw();
     const mine = game.myColor;
@@ -47,6 +60,7 @@ export function othelloView(app, main, game) {
       set(plate.el, "data-next", game.playing && game.next === color);
       set(plate.el, "data-away", away !== "");
     }
+    tick();
     turn.textContent = turnText(game);
     set(turn, "data-mine", game.myTurn);
     set(turn, "data-next", game.next ?? "");
@@ -106,6 +120,7 @@ export function othelloView(app, main, game) {
     invite, over, table));
   draw();
   return () => {
+    clearInterval(ticking);
     game.removeEventListener("change", draw);
     game.removeEventListener("said", onSaid);
     game.removeEventListener("refused", onRefused);
@@ -132,10 +147,11 @@ function turnText(game) {
 function plateOf(color) {
   const name = h("b", { class: "player" });
   const note = h("small", { class: "note" });
+  const time = h("time", { class: "time", role: "timer", "aria-label": `time that ${color} has left`, "data-testid": `time-${color}`, hidden: true });
   const count = h("output", { class: "count", "data-testid": `count-${color}`, "aria-label": `${color} discs` });
   const el = h("div", { class: `plate ${color}`, "data-testid": `player-${color}` },
-    h("i", { class: `chip ${color[0]}`, "aria-hidden": "true" }), h("span", { class: "unseen" }, color), h("span", { class: "names" }, name, note), count);
-  return { el, name, note, count };
+    h("i", { class: `chip ${color[0]}`, "aria-hidden": "true" }), h("span", { class: "unseen" }, color), h("span", { class: "names" }, name, note), time, count);
+  return { el, name, note, count, time };
 }
 
 /**
