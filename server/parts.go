@@ -93,9 +93,17 @@ func (s *Server) openStore(ctx context.Context) (store.Store, error) {
 
 func (s *Server) openBroker(ctx context.Context) (broker.Broker, error) {
 	if s.config.embedded() {
-		return memory.Open(memory.Config{Log: s.log.With("part", "broker"), Journal: filepath.Join(s.config.Data, "rooms.journal")})
+		b, err := memory.Open(memory.Config{Log: s.log.With("part", "broker"), Journal: filepath.Join(s.config.Data, "rooms.journal")})
+		if err != nil {
+			return nil, err // without b: a nil pointer is not a nil Broker
+		}
+		return b, nil
 	}
-	return rabbitmq.New(ctx, rabbitmq.Config{URLs: s.config.Broker, Log: s.log.With("part", "broker")})
+	b, err := rabbitmq.New(ctx, rabbitmq.Config{URLs: s.config.Broker, Log: s.log.With("part", "broker")})
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // routes is what the process serves once its parts are there.

@@ -16,15 +16,11 @@ import (
 )
 
 const (
-	// slack is by how much a journal's file may be larger than twice what lives in it, in bytes, before it is rewritten.
-	slack = 16 << 20
 	// maxPending is how many bytes wait for the disk before messages are refused.
 	maxPending = 64 << 20
 	// ackDelay is how long an ack waits for something to ride along with, ackBytes how many bytes of them do.
 	ackDelay = time.Second
 	ackBytes = 64 << 10
-	// retryEvery is the time between two tries to write again after an error.
-	retryEvery = time.Second
 	// keepBuffer is the capacity in bytes that a buffer may keep.
 	keepBuffer = 1 << 20
 )
@@ -40,11 +36,9 @@ var (
 // When that fails, what was being written is in doubt and nothing is appended to that file any more. Messages are refused until a
 // new file with all that lives could be written, which is tried again and again; nothing in it depends on the old one.
 type journal struct {
+	disk
 	folder string
 	log    *slog.Logger
-	slack  int64
-	retry  time.Duration
-	create func(name string) (file, error)
 	unlock func() error
 	wake   chan struct{} // takes one
 	quit   chan struct{}
@@ -68,6 +62,15 @@ type journal struct {
 	salt       []byte
 	spare      []byte
 }
+
+// disk is how a journal uses its disk.
+type disk struct {
+	create func(name string) (file, error)
+	slack  int64         // bytes that a file may have beyond twice what lives in it before it is rewritten
+	retry  time.Duration // between two tries to write again after an error
+}
+
+var realDisk = disk{createFile, 16 << 20, time.Second}
 
 // batch is one writing that callers wait for.
 type batch struct {
@@ -101,7 +104,7 @@ type living struct {
 }
 
 // openJournal takes a folder, which it makes, and whatever it holds. The journal must be closed.
-func openJournal(folder string, log *slog.Logger, create func(string) (file, error)) (_ *journal, err error) {
+func openJournal(folder string, log *slog.Logger, d disk) (_ *journal, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("open the journal of the embedded broker: %w", err)
@@ -119,7 +122,7 @@ func openJournal(folder string, log *slog.Logger, create func(string) (file, err
 		return nil, errors.Join(err, unlock())
 	}
 	j := &journal{
-		folder: folder, log: log, slack: slack, retry: retryEvery, create: create, unlock: unlock,
+		disk: d, folder: folder, log: log, unlock: unlock,
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 		rooms: c.rooms, last: c.last, generation: generation,
 	}

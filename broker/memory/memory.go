@@ -80,13 +80,13 @@ func Open(c Config) (*Broker, error) {
 	if c.Journal == "" {
 		return New(c), nil
 	}
-	return open(c, createFile)
+	return open(c, realDisk)
 }
 
-func open(c Config, create func(string) (file, error)) (*Broker, error) {
+func open(c Config, d disk) (*Broker, error) {
 	s := &system{seed: maphash.MakeSeed()}
 	b := s.broker(c.Log)
-	j, err := openJournal(c.Journal, b.log, create)
+	j, err := openJournal(c.Journal, b.log, d)
 	if err != nil {
 		return nil, err
 	}

@@ -185,7 +185,9 @@ func (c *cursor) message() *broker.Message {
 		}
 	}
 	if mask&(1<<bitTime) != 0 {
-		m.Time = time.UnixMilli(c.signed())
+		if m.Time = time.UnixMilli(c.signed()); m.Time.IsZero() {
+			c.fail()
+		}
 	}
 	if mask&(1<<bitBody) != 0 {
 		m.Body = append([]byte(nil), c.bytes()...)
