@@ -128,8 +128,11 @@ func (k keep) durability() broker.Durability {
 	return broker.Kept
 }
 
-// atOnce is how many rooms a worker consumes or takes up at the same time.
-const atOnce = 32
+// How many rooms a worker begins to consume, and takes up, at the same time.
+const (
+	openingAtOnce = 32
+	raisingAtOnce = 256
+)
 
 // New makes a worker. It fails when something is missing, when a game is given twice, or when the metrics are
 // registered already.
@@ -154,8 +157,8 @@ func New(c Config) (*Worker, error) {
 		games:      map[key]*game{},
 		rooms:      map[string]*room{},
 		awakeRooms: map[*room]struct{}{},
-		opening:    make(chan struct{}, atOnce),
-		raising:    make(chan struct{}, atOnce),
+		opening:    make(chan struct{}, openingAtOnce),
+		raising:    make(chan struct{}, raisingAtOnce),
 		again:      make(chan struct{}, 1),
 	}
 	if w.log == nil {

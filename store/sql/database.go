@@ -18,6 +18,8 @@ type database interface {
 	write(ctx context.Context, f work) error
 	// commit does what Store.apply does, together with other rooms' commits.
 	commit(ctx context.Context, c *store.Commit) (closed bool, err error)
+	// takeUp raises a room's term and reads its record. ErrNotFound or stdsql.ErrNoRows.
+	takeUp(ctx context.Context, room string) (store.Record, error)
 	// lockRow ends a SELECT whose rows must not change until the transaction ends; orSkip leaves out those that
 	// another transaction has locked.
 	lockRow(orSkip bool) string

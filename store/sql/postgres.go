@@ -38,6 +38,7 @@ type postgresDB struct {
 	db      *stdsql.DB // the same connections
 	commits *pgxpool.Pool
 	line    *line[*store.Commit]
+	raises  *line[*raising]
 }
 
 func postgresConfig(dsn string) (*pgxpool.Config, error) {
@@ -76,7 +77,7 @@ func (s *Store) openPostgres(ctx context.Context, config *pgxpool.Config) (again
 		pool.Close()
 		return false, err
 	}
-	d := &postgresDB{store: s, pool: pool, db: stdlib.OpenDBFromPool(pool), commits: commits, line: newLine[*store.Commit](lineLength)}
+	d := &postgresDB{store: s, pool: pool, db: stdlib.OpenDBFromPool(pool), commits: commits, line: newLine[*store.Commit](lineLength), raises: newLine[*raising](lineLength)}
 	if err := d.migrate(ctx); err != nil {
 		d.closePools()
 		return unavailable(err) && !refused(err), err
@@ -89,6 +90,14 @@ func (s *Store) openPostgres(ctx context.Context, config *pgxpool.Config) (again
 	go func() {
 		serving.Wait()
 		close(d.line.ended)
+	}()
+	var raising sync.WaitGroup
+	for range committers {
+		raising.Go(func() { d.raises.serve(takeUpGroup, d.playRaises) })
+	}
+	go func() {
+		raising.Wait()
+		close(d.raises.ended)
 	}()
 	return false, nil
 }
@@ -171,7 +180,9 @@ func (d *postgresDB) ready(ctx context.Context) error {
 
 func (d *postgresDB) close() error {
 	d.line.close()
+	d.raises.close()
 	<-d.line.ended
+	<-d.raises.ended
 	return d.closePools()
 }
 

@@ -127,7 +127,7 @@ func (d *postgresDB) commitMany(ctx context.Context, group []*job[*store.Commit]
 }
 
 // groupContext ends when nobody waits for the group any more, at the latest after groupTime.
-func groupContext(group []*job[*store.Commit]) (context.Context, context.CancelFunc) {
+func groupContext[T any](group []*job[T]) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
 	var waiting atomic.Int64
 	waiting.Store(int64(len(group)))

@@ -39,29 +39,31 @@ const (
 
 // TakeUp implements [store.Records].
 func (s *Store) TakeUp(ctx context.Context, id string) (store.Record, error) {
-	var r store.Record
-	err := s.db.write(ctx, func(ctx context.Context, q querier) (err error) {
-		r = store.Record{}
-		if err := one(ctx, q, raiseTerm, []any{id}, &r.Term, &r.Epoch, &r.N, &r.Published, &r.Memory); err != nil {
-			return err
-		}
-		if r.Room, err = room(ctx, q, id); err != nil {
-			return err
-		}
-		if r.Condemned, err = condemned(ctx, q, id); err != nil {
-			return err
-		}
-		return all(ctx, q, selectLog, []any{id, int64(r.Epoch)}, func(rows *stdsql.Rows) error {
-			var l store.Logged
-			err := rows.Scan(&l.First, &l.Last, &l.Data)
-			r.Log = append(r.Log, l)
-			return err
-		})
-	})
+	r, err := s.db.takeUp(ctx, id)
 	if err != nil {
 		return store.Record{}, s.failed(ctx, "take up room", err)
 	}
 	return r, nil
+}
+
+// takeUp is TakeUp in the transaction of q.
+func takeUp(ctx context.Context, q querier, id string) (r store.Record, err error) {
+	if err := one(ctx, q, raiseTerm, []any{id}, &r.Term, &r.Epoch, &r.N, &r.Published, &r.Memory); err != nil {
+		return r, err
+	}
+	if r.Room, err = room(ctx, q, id); err != nil {
+		return r, err
+	}
+	if r.Condemned, err = condemned(ctx, q, id); err != nil {
+		return r, err
+	}
+	err = all(ctx, q, selectLog, []any{id, int64(r.Epoch)}, func(rows *stdsql.Rows) error {
+		var l store.Logged
+		err := rows.Scan(&l.First, &l.Last, &l.Data)
+		r.Log = append(r.Log, l)
+		return err
+	})
+	return r, err
 }
 
 // Commit implements [store.Records]. It gathers commits that come at the same time into one transaction. Once that has

@@ -25,9 +25,9 @@ const (
 			FROM rooms r WHERE r.state <> 'closed' AND r.state = 'open' AND r.game = $1 AND r.version = $2
 				AND NOT EXISTS (SELECT 1 FROM seats s WHERE s.room = r.id AND s.account = $3)
 		) o WHERE o.taken < o.capacity ORDER BY o.taken DESC, o.created_at, o.id LIMIT 8`
-	giveUpSeat = `UPDATE seats SET state = 'leaving', since = $3, again = FALSE
-		WHERE room = $1 AND account = $2 AND state <> 'leaving'`
-	countSeat   = `SELECT count(*) FROM seats WHERE room = $1 AND account = $2`
+	// One statement, as a second one would see what came in between.
+	giveUpSeat = `UPDATE seats SET state = 'leaving', since = CASE state WHEN 'leaving' THEN since ELSE $3 END, again = FALSE
+		WHERE room = $1 AND account = $2`
 	selectSeat  = `SELECT ` + seatColumns + ` WHERE s.room = $1 AND s.account = $2 AND s.state <> 'leaving'`
 	selectSeats = `SELECT ` + seatColumns + ` WHERE s.account = $1 AND s.state <> 'leaving' ORDER BY s.since, s.room`
 	selectLate  = `SELECT ` + seatColumns + ` WHERE s.state <> 'seated' AND s.since < $1 ORDER BY s.since LIMIT $2`
@@ -130,13 +130,10 @@ func (s *Store) TakeAnySeat(ctx context.Context, game, version, user string, now
 func (s *Store) GiveUpSeat(ctx context.Context, room, user string, now time.Time) error {
 	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
 		n, err := q.exec(ctx, giveUpSeat, room, user, now.UnixMicro())
-		if err != nil || n > 0 {
-			return err
+		if err == nil && n == 0 {
+			err = store.ErrNotFound
 		}
-		if err := one(ctx, q, countSeat, []any{room, user}, &n); err != nil || n > 0 {
-			return err
-		}
-		return store.ErrNotFound
+		return err
 	})
 	return s.failed(ctx, "give up seat", err)
 }

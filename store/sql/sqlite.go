@@ -128,6 +128,14 @@ func (d *sqliteDB) commit(ctx context.Context, c *store.Commit) (closed bool, er
 	return closed && err == nil, err
 }
 
+func (d *sqliteDB) takeUp(ctx context.Context, id string) (r store.Record, err error) {
+	err = d.line.do(ctx, func(ctx context.Context, q querier) (err error) {
+		r, err = takeUp(ctx, q, id)
+		return err
+	})
+	return r, err
+}
+
 // play does a group of work in one transaction.
 func (d *sqliteDB) play(group []*job[work]) {
 	// Nobody's context: the work is short, it is several callers', and waiting for other processes has a bound.

@@ -38,6 +38,37 @@ var recordCases = []testCase{
 		equal(t, "same memory", bytes.Equal(r.Memory, big), true)
 		t.log(r, "8-9:\x00\x01\xfe")
 	}},
+	{"ManyTakeUpsAtOnceGiveEachItsOwnTerm", func(t *suite) {
+		s, other := t.open(), t.open()
+		var rooms []string
+		for range 20 {
+			rooms = append(rooms, t.room(s, 2, ""))
+		}
+		rooms = append(rooms, "nowhere")
+		const each = 6
+		terms := make([][each]uint64, len(rooms))
+		together(each*len(rooms), func(i int) {
+			of := s
+			if i%2 == 0 {
+				of = other
+			}
+			room := i % len(rooms)
+			r, err := of.TakeUp(t.ctx(), rooms[room])
+			if rooms[room] == "nowhere" {
+				t.want("take up", err, store.ErrNotFound)
+				return
+			}
+			if err != nil || r.Room.ID != rooms[room] || string(r.Memory) != "begin" {
+				t.Errorf("take up %s: got %+v, error %v", rooms[room], r, err)
+			}
+			terms[room][i/len(rooms)] = r.Term
+		})
+		for i := range rooms[:20] {
+			got := terms[i]
+			slices.Sort(got[:])
+			equal(t, "terms", got, [each]uint64{1, 2, 3, 4, 5, 6})
+		}
+	}},
 	{"NoMemoryIsUnchangedAndEmptyIsEmpty", func(t *suite) {
 		s := t.open()
 		r := t.held(s, 2)
