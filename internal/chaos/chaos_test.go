@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/madang-games/madang/client"
 )
 
 // run is a deployment under load.
@@ -39,6 +41,7 @@ func TestFaults(t *testing.T) {
 	r := &run{t: t, d: deploy(t, 3), dice: newDice(seed), report: report{Seed: seed, Began: time.Now(), Nodes: 1}}
 	r.report.Nodes = len(r.d.nodes)
 	t.Logf("seed %d: %s=%d runs the same faults", seed, envSeed, seed)
+	r.d.scouts = probes(t, r.d.front.url, 6, 6, client.Config{})
 	r.load()
 	defer func() {
 		if err := r.report.print(); err != nil {
@@ -91,7 +94,7 @@ func (r *run) load() {
 
 const (
 	calmTime   = time.Second      // of play before a fault
-	afterTime  = 2 * time.Second  // and after it was put right
+	afterTime  = time.Second      // and after it was put right
 	settleTime = 90 * time.Second // for everything that is under way to arrive
 )
 

@@ -32,6 +32,7 @@ type deployment struct {
 	island *island // where worker-3 lives; nil where this machine does not allow it
 	why    error   // and then why not
 	front  *front
+	scouts []*probe // rooms that tell which worker plays them
 
 	mu      sync.Mutex
 	all     map[string][]*process // by role
@@ -126,9 +127,11 @@ func (d *deployment) keepLogs() {
 
 // startBroker starts the nodes and returns their addresses.
 func (d *deployment) startBroker() []string {
-	n := testservers.StartRabbitMQ(d.t)
-	d.nodes = []node{n}
-	return []string{n.URL}
+	c := testservers.StartRabbitMQCluster(d.t, 3)
+	for _, n := range c.Nodes {
+		d.nodes = append(d.nodes, n)
+	}
+	return c.URLs()
 }
 
 // newProcess makes the place for one more process of a role; it is not in the deployment yet.

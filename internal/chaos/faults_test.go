@@ -68,8 +68,20 @@ func called(role string) string {
 	return role
 }
 
-func pick(d *deployment, role string, r *dice) *process {
+// pick takes a process of a role; of the workers, one that plays a room, if that is told within 2 s.
+func pick(ctx context.Context, d *deployment, role string, r *dice) *process {
 	all := d.of(role)
+	if role == "worker" && len(d.scouts) > 0 {
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		if pid, err := d.scouts[r.n(len(d.scouts))].player(ctx); err == nil {
+			for _, p := range all {
+				if p.pid() == pid {
+					return p
+				}
+			}
+		}
+	}
 	return all[r.n(len(all))]
 }
 
@@ -83,7 +95,7 @@ func back(ctx context.Context, p *process) error {
 }
 
 func killed(ctx context.Context, d *deployment, role string, r *dice) error {
-	p := pick(d, role, r)
+	p := pick(ctx, d, role, r)
 	p.kill()
 	if err := pause(ctx, deadTime); err != nil {
 		return err
@@ -92,7 +104,7 @@ func killed(ctx context.Context, d *deployment, role string, r *dice) error {
 }
 
 func frozen(ctx context.Context, d *deployment, role string, r *dice) error {
-	p := pick(d, role, r)
+	p := pick(ctx, d, role, r)
 	if err := p.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
@@ -101,7 +113,7 @@ func frozen(ctx context.Context, d *deployment, role string, r *dice) error {
 }
 
 func drained(ctx context.Context, d *deployment, role string, r *dice) error {
-	p := pick(d, role, r)
+	p := pick(ctx, d, role, r)
 	err := p.drain(2 * drainTime)
 	return errors.Join(err, back(ctx, p))
 }
@@ -123,9 +135,40 @@ func rolled(ctx context.Context, d *deployment, _ *dice) error {
 
 var errNoIsland = errors.New("this machine allows no network namespaces")
 
+// settleIsland sees to it that the worker on the island plays some of the scouts' rooms: if need be by restarting all the
+// others.
+func (d *deployment) settleIsland(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	for {
+		for _, s := range d.scouts {
+			pid, err := s.player(ctx)
+			if err != nil {
+				return err
+			}
+			for _, p := range d.of("worker") {
+				if d.island.holds(p) && p.pid() == pid {
+					return nil
+				}
+			}
+		}
+		for _, p := range d.of("worker") {
+			if !d.island.holds(p) {
+				p.kill()
+				if err := back(ctx, p); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
 func cutOff(ctx context.Context, d *deployment, _ *dice) error {
 	if d.island == nil {
 		return fmt.Errorf("%w: %w", errNoIsland, d.why)
+	}
+	if err := d.settleIsland(ctx); err != nil {
+		return err
 	}
 	if err := d.island.cut(); err != nil {
 		return errors.Join(err, d.island.heal())

@@ -18,6 +18,7 @@ type front struct {
 	server *http.Server
 
 	mu    sync.Mutex
+	gone  bool
 	turn  int
 	conns map[*tracked]struct{}
 }
@@ -112,6 +113,16 @@ func (f *front) cut(this func() bool) (n int) {
 	return len(some)
 }
 
+// away ends all connections, and those that come as soon as they have come, until it is told false.
+func (f *front) away(gone bool) {
+	f.mu.Lock()
+	f.gone = gone
+	f.mu.Unlock()
+	if gone {
+		f.cut(func() bool { return true })
+	}
+}
+
 type trackingListener struct {
 	net.Listener
 	f *front
@@ -125,7 +136,11 @@ func (l *trackingListener) Accept() (net.Conn, error) {
 	t := &tracked{Conn: c, f: l.f}
 	l.f.mu.Lock()
 	defer l.f.mu.Unlock()
-	l.f.conns[t] = struct{}{}
+	if l.f.gone {
+		c.Close()
+	} else {
+		l.f.conns[t] = struct{}{}
+	}
 	return t, nil
 }
 
