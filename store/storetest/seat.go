@@ -55,6 +55,34 @@ var seatCases = []testCase{
 		equal(t, "seats", len(seats), 0)
 		t.players(s, room, 0)
 	}},
+	{"GivingUpWhileTakingIsBeforeOrAfterIt", func(t *suite) {
+		stores := []store.Store{t.open(), t.open()}
+		room, ctx := t.room(stores[0], 1000, ""), t.ctx()
+		for range 40 {
+			user := t.user(stores[0])
+			together(2, func(i int) {
+				if i == 0 {
+					if _, err := stores[0].TakeSeat(ctx, room, user, begin); err != nil {
+						t.Errorf("take: %v", err)
+					}
+					return
+				}
+				for { // until the seat is there to be given up
+					err := stores[1].GiveUpSeat(ctx, room, user, begin)
+					if err == nil {
+						return
+					}
+					if !errors.Is(err, store.ErrNotFound) {
+						t.Errorf("give up: got error %v, want %v or none", err, store.ErrNotFound)
+						return
+					}
+				}
+			})
+			if got := t.seat(stores[0], room, user); got != "" {
+				t.Fatalf("seat that was given up: got %q, want none", got)
+			}
+		}
+	}},
 	{"AFullRoomIsFull", func(t *suite) {
 		s := t.open()
 		one, two := t.user(s), t.user(s)
