@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/madang-games/madang/store"
 )
@@ -44,7 +46,8 @@ func insertLetter(ctx context.Context, q querier, l *store.DeadLetter) error {
 	short := *l
 	short.Error = cut(l.Error, store.MaxDeadError)
 	short.Stack, short.Body = "", nil
-	text, err := json.Marshal(short) // makes all text valid UTF-8
+	short.SentAt, short.GivenUp = encodable(l.SentAt), encodable(l.GivenUp)
+	letter, err := json.Marshal(short) // makes all text valid UTF-8
 	if err != nil {
 		return fmt.Errorf("encode dead letter: %w", err)
 	}
@@ -56,11 +59,20 @@ func insertLetter(ctx context.Context, q querier, l *store.DeadLetter) error {
 	if body == nil {
 		body = []byte{}
 	}
-	n, err := q.exec(ctx, insertDead, l.ID, l.Room, l.Game, condemned, l.Condemned != "", text, stack, body)
+	n, err := q.exec(ctx, insertDead, l.ID, l.Room, l.Game, condemned, l.Condemned != "", letter, stack, body)
 	if err == nil && n == 0 && l.Condemned != "" {
 		_, err = q.exec(ctx, condemnAgain, l.Room, l.Condemned)
 	}
 	return err
+}
+
+// encodable is t, or no time where JSON has none for it: a message from who knows where must not keep its letter from
+// being written, as the room would then never get past it.
+func encodable(t time.Time) time.Time {
+	if t = t.UTC(); t.Year() < 0 || t.Year() > 9999 {
+		return time.Time{}
+	}
+	return t
 }
 
 // cut is at most most bytes of s, without half a character.
@@ -70,6 +82,9 @@ func cut(s string, most int) string {
 	}
 	return strings.ToValidUTF8(s, "")
 }
+
+// text reports whether PostgreSQL would take s for text.
+func text(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
 func condemned(ctx context.Context, q querier, room string) (keys []string, err error) {
 	err = all(ctx, q, selectCondemned, []any{room, mostCondemned}, func(rows *stdsql.Rows) error {
@@ -84,8 +99,11 @@ func condemned(ctx context.Context, q querier, room string) (keys []string, err 
 // DeadLetters implements [store.DeadLetters]. The cursor is the id of the last letter given.
 func (s *Store) DeadLetters(ctx context.Context, f store.DeadFilter, cursor string, limit int) ([]store.DeadLetter, string, error) {
 	limit = min(max(limit, 1), 100)
-	if strings.ToValidUTF8(cursor, "") != cursor || strings.Contains(cursor, "\x00") {
+	if !text(cursor) {
 		return nil, "", s.failed(ctx, "list dead letters", fmt.Errorf("%w: malformed cursor", store.ErrNotFound))
+	}
+	if !text(f.Room) || !text(f.Game) {
+		return nil, "", nil // nothing has such a name
 	}
 	query := `SELECT letter FROM dead`
 	var args []any
@@ -108,12 +126,12 @@ func (s *Store) DeadLetters(ctx context.Context, f store.DeadFilter, cursor stri
 	err := s.db.read(ctx, func(ctx context.Context, q querier) error {
 		letters = nil
 		return all(ctx, q, query, args, func(rows *stdsql.Rows) error {
-			var text []byte
-			if err := rows.Scan(&text); err != nil {
+			var letter []byte
+			if err := rows.Scan(&letter); err != nil {
 				return err
 			}
 			var l store.DeadLetter
-			err := json.Unmarshal(text, &l)
+			err := json.Unmarshal(letter, &l)
 			letters = append(letters, l)
 			return err
 		})
@@ -130,13 +148,16 @@ func (s *Store) DeadLetters(ctx context.Context, f store.DeadFilter, cursor stri
 
 // DeadLetter implements [store.DeadLetters].
 func (s *Store) DeadLetter(ctx context.Context, id string) (l store.DeadLetter, err error) {
+	if !text(id) {
+		return l, s.failed(ctx, "find dead letter", store.ErrNotFound)
+	}
 	err = s.db.read(ctx, func(ctx context.Context, q querier) error {
-		var text, stack, body []byte
-		if err := one(ctx, q, selectDead, []any{strings.ToValidUTF8(id, "")}, &text, &stack, &body); err != nil {
+		var letter, stack, body []byte
+		if err := one(ctx, q, selectDead, []any{id}, &letter, &stack, &body); err != nil {
 			return err
 		}
 		l = store.DeadLetter{}
-		if err := json.Unmarshal(text, &l); err != nil {
+		if err := json.Unmarshal(letter, &l); err != nil {
 			return fmt.Errorf("decode dead letter: %w", err)
 		}
 		l.Stack, l.Body = string(stack), body
@@ -147,8 +168,11 @@ func (s *Store) DeadLetter(ctx context.Context, id string) (l store.DeadLetter, 
 
 // DropDeadLetter implements [store.DeadLetters].
 func (s *Store) DropDeadLetter(ctx context.Context, id string) error {
+	if !text(id) {
+		return s.failed(ctx, "drop dead letter", store.ErrNotFound)
+	}
 	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
-		n, err := q.exec(ctx, deleteDead, strings.ToValidUTF8(id, ""))
+		n, err := q.exec(ctx, deleteDead, id)
 		if err == nil && n == 0 {
 			err = store.ErrNotFound
 		}

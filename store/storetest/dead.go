@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/madang-games/madang/store"
@@ -89,6 +90,46 @@ var deadCases = []testCase{
 		t.commit(s, c)
 		t.commit(s, c) // once more, as after an error that left open whether it happened
 		equal(t, "letters", t.letters(s, store.DeadFilter{}), "d1")
+	}},
+	{"WhatCantBeInALetterIsNotThere", func(t *suite) {
+		s := t.open()
+		r := t.held(s, 2)
+		c := commit(r)
+		l := letter(r.Room.ID, "d1")
+		l.SentAt, l.Error, l.Stack, l.Type, l.Body = time.UnixMilli(1<<62), "a\x00b\xffc", "d\x00e\xff", "\x00\xff", nil
+		c.Dead = []store.DeadLetter{l}
+		t.commit(s, c) // all the same
+		got, err := s.DeadLetter(t.ctx(), "d1")
+		t.fatal("find", err)
+		equal(t, "sent", got.SentAt.IsZero(), true)
+		equal(t, "texts", utf8.ValidString(got.Error+got.Stack+got.Type), true)
+		equal(t, "body", len(got.Body), 0)
+		for _, odd := range []string{"\x00", "d1\x00", "\xff", "d1\xff"} {
+			_, err := s.DeadLetter(t.ctx(), odd)
+			t.want("find", err, store.ErrNotFound)
+			t.want("drop", s.DropDeadLetter(t.ctx(), odd), store.ErrNotFound)
+			equal(t, "of a room", t.letters(s, store.DeadFilter{Room: odd}), "")
+			equal(t, "of a game", t.letters(s, store.DeadFilter{Game: odd}), "")
+		}
+	}},
+	{"NothingOfACommitHappensWithoutItsLetters", func(t *suite) {
+		s := t.open()
+		user := t.user(s)
+		r := t.held(s, 2)
+		t.again(s, r, 2)
+		c := commit(r) // with a term that is stale
+		l := letter(r.Room.ID, "d1")
+		l.Condemned = "x"
+		c.N, c.Dead, c.Awards = 7, []store.DeadLetter{l}, []store.Award{{User: user, Gold: 5}}
+		_, err := s.Commit(t.ctx(), c)
+		t.want("commit", err, store.ErrStaleTerm)
+		r = t.again(s, r, 3)
+		equal(t, "after a stale one", words(r.N, len(r.Condemned), t.gold(s, user), t.letters(s, store.DeadFilter{})), "0 0 0 ")
+		c = commit(r)
+		c.N, c.Dead, c.Awards = 7, []store.DeadLetter{l}, []store.Award{{User: user, Gold: 5}}
+		t.commit(s, c)
+		r = t.again(s, r, 4)
+		equal(t, "after one that held", words(r.N, len(r.Condemned), t.gold(s, user), t.letters(s, store.DeadFilter{})), "7 1 5 d1")
 	}},
 	{"LettersOutliveTheirRoom", func(t *suite) {
 		s := t.open()
