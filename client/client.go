@@ -34,11 +34,6 @@ type Config struct {
 	Inbox int
 }
 
-// Backoff is how long to wait before connecting again: after each failure in a row twice as long, from Min (default
-// 100 ms) to Max (default 10 s), and of that a random part of at least a half, so that many clients that were cut off
-// together don't come back together.
-type Backoff struct{ Min, Max time.Duration }
-
 // Client is one player. Its methods are safe for concurrent use.
 type Client struct {
 	config Config

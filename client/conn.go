@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
@@ -106,10 +105,9 @@ func (c *Conn) Close() error {
 // run makes one link after another.
 func (c *Conn) run() {
 	defer close(c.done)
-	failures := 0
+	r := retries{backoff: c.client.config.Backoff, lost: time.Now()}
 	for {
-		began := time.Now()
-		err := c.once()
+		stood, err := c.once()
 		if c.ctx.Err() != nil {
 			c.end(ErrClosed)
 			return
@@ -118,11 +116,7 @@ func (c *Conn) run() {
 			c.end(err)
 			return
 		}
-		if time.Since(began) > c.client.config.Backoff.Max {
-			failures = 0
-		}
-		wait := c.client.config.Backoff.after(failures)
-		failures++
+		wait := r.next(stood, time.Now())
 		c.client.config.Log.Warn("connection lost; coming back", "user", c.client.Me().ID, "err", err, "wait", wait)
 		timer := time.NewTimer(wait)
 		select {
@@ -133,19 +127,10 @@ func (c *Conn) run() {
 	}
 }
 
-// after is how long to wait after a number of failures in a row.
-func (b Backoff) after(failures int) time.Duration {
-	d := b.Max
-	if failures < 30 {
-		d = min(b.Max, b.Min<<failures)
-	}
-	return d/2 + rand.N(d/2+1)
-}
-
 const dialTime = 15 * time.Second
 
-// once connects and serves the link until it is lost.
-func (c *Conn) once() error {
+// once connects and serves the link until it is lost; it returns how long the link stood, 0 when there was none.
+func (c *Conn) once() (stood time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(c.ctx, dialTime)
 	defer cancel()
 	config := c.client.config
@@ -154,8 +139,9 @@ func (c *Conn) once() error {
 		c.mu.Lock()
 		c.last = err
 		c.mu.Unlock()
-		return err
+		return 0, err
 	}
+	up := time.Now()
 	c.mu.Lock()
 	c.link = link
 	for _, r := range c.rooms {
@@ -177,7 +163,7 @@ func (c *Conn) once() error {
 	c.mu.Lock()
 	c.link, c.last = nil, err
 	c.mu.Unlock()
-	return err
+	return time.Since(up), err
 }
 
 // writeLocked queues a frame on the link, if there is one; on a link that does not take it nothing is lost, since all

@@ -66,7 +66,7 @@ func (r *run) load() {
 	ledgers, tallies, pairs := 4, 2, 2
 	r.numbers = &numbers{every: 100 * time.Millisecond}
 	if full() {
-		ledgers, tallies, pairs = 16, 4, 6
+		ledgers, tallies, pairs = 8, 3, 4
 	}
 	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	defer cancel()
