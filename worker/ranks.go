@@ -188,9 +188,12 @@ func (w *Worker) look(ctx context.Context) {
 	}
 }
 
-// lookAtLive ranks every live room of the worker's games, and wakes those that want it and are minded by nobody here.
+// lookAtLive ranks every live room of the worker's games, and wakes those that want it and are minded by nobody here. A
+// room that does not live any more is let go: the broker need not have told its consumers that the queue is gone.
 func (w *Worker) lookAtLive(ctx context.Context) error {
 	present := w.present()
+	before := map[*room]bool{} // that may turn out not to live any more
+	w.each(func(r *room) { before[r] = true })
 	for _, g := range w.games {
 		for after := ""; ; {
 			page, err := w.store.LiveRooms(ctx, g.name, g.version, after, pageSize)
@@ -200,6 +203,7 @@ func (w *Worker) lookAtLive(ctx context.Context) error {
 			for _, live := range page {
 				rank := w.rankOf(live.ID, g, present)
 				r := w.assign(g, live.ID, rank)
+				delete(before, r)
 				if r != nil && rank == first && live.Wake && !r.minded.Load() {
 					r.wakeUp()
 				}
@@ -209,6 +213,9 @@ func (w *Worker) lookAtLive(ctx context.Context) error {
 			}
 			after = page[len(page)-1].ID
 		}
+	}
+	for r := range before {
+		r.setRank(nowhere)
 	}
 	return nil
 }

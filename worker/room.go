@@ -64,6 +64,8 @@ type room struct {
 	known     bool              // it was awake here before
 	aim       int               // the rank with which the pipe is, or is about to be, opened
 	notBefore time.Time         // to open it
+	yieldAt   time.Time         // the standby worker plays: when it makes way for the first one; zero: not
+	yields    int               // how often it has, in a row
 	fails     int               // in a row
 	owes      bool              // a wake message, as soon as somebody consumes the queue
 	fires     time.Time         // asleep: when its next timer is due; zero: none
@@ -179,6 +181,7 @@ func (r *room) run(signal <-chan struct{}) {
 			r.handOver()
 		default: // also when it was the standby's and has become the first one's
 			r.aim = rank
+			r.makeWay()
 		}
 		var err error
 		switch {
@@ -204,6 +207,33 @@ func (r *room) run(signal <-chan struct{}) {
 		default:
 			r.drop(err)
 		}
+	}
+}
+
+// The first-ranked worker stands behind the standby one when it has lost its place for a moment: frozen, cut off, restarted
+// under the same name. A standby worker that finds itself playing makes way after a while, at longer and longer
+// intervals should nobody step in.
+const (
+	yieldAfter = 6 * time.Second // longer than a dead worker is taken for alive
+	yieldMost  = 10 * time.Minute
+)
+
+// makeWay hands the room over when it is time to.
+func (r *room) makeWay() {
+	switch {
+	case r.aim != standby:
+		r.yieldAt, r.yields = time.Time{}, 0
+	case r.awake == nil:
+		r.yieldAt = time.Time{}
+	case r.yieldAt.IsZero():
+		wait := min(yieldAfter<<min(r.yields, 10), yieldMost)
+		r.yieldAt = r.w.now().Add(wait + rand.N(wait/2))
+	case !r.yieldAt.After(r.w.now()):
+		r.w.log.Debug("room makes way for its first worker", "room", r.id, "game", r.game.name)
+		r.yields++
+		r.yieldAt = time.Time{}
+		r.handOver()
+		r.notBefore = r.w.now().Add(r.w.standby)
 	}
 }
 

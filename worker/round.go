@@ -64,6 +64,9 @@ func (r *room) round(signal <-chan struct{}, timer *time.Timer) error {
 	if due, ok := r.saveAt(); ok && !due.After(now) {
 		return r.save()
 	}
+	if !r.yieldAt.IsZero() && !r.yieldAt.After(now) {
+		return nil // to make way
+	}
 	return r.sleep()
 }
 
@@ -80,6 +83,9 @@ func (r *room) next(now time.Time) time.Time {
 	}
 	if save, ok := r.saveAt(); ok {
 		at = earlier(at, save)
+	}
+	if !r.yieldAt.IsZero() {
+		at = earlier(at, r.yieldAt)
 	}
 	return at
 }

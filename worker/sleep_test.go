@@ -415,3 +415,42 @@ func TestManyRoomsLeaveNoGoroutineBehind(t *testing.T) {
 		p.end()
 	})
 }
+
+func TestStandbyWorkerMakesWayForTheFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, tallyGame(handlers.Policy{Idle: time.Hour}, 0))
+		games := map[string][]string{"tally": {"1"}}
+		there := []broker.Process{{ID: "one", Games: games}, {ID: "two", Games: games}}
+		room := "a"
+		for broker.Rank(room, "tally", "1", there)[0] != "one" {
+			room += "a"
+		}
+		w.room(room, "ann")
+		w.listen(room)
+		two := w.start(nil, func(c *worker.Config) { c.Process = "two" })
+		beat := func(seconds int) {
+			for range seconds {
+				for _, p := range there { // one is there, though it has lost its place
+					w.post(broker.NoticeProcess, p.ID, p)
+				}
+				time.Sleep(time.Second)
+			}
+			synctest.Wait()
+		}
+		w.join(room, "ann")
+		w.say(room, "ann", 1, "add", said{})
+		w.awaitType("added", 1)
+		beat(3)
+		one := w.start(nil, func(c *worker.Config) { c.Process = "one" })
+		beat(12)
+		w.say(room, "ann", 2, "add", said{})
+		outs := ofType(t, w.awaitType("added", 2), "added")
+		if one.Rooms() != 1 || two.Rooms() != 0 || outs[1].At.Epoch != 1 || number(t, outs[1]) != 2 {
+			t.Errorf("%d rooms at the first, %d at the standby, %v says %s; want the room at the first, in epoch 1",
+				one.Rooms(), two.Rooms(), outs[1].At, outs[1].Body)
+		}
+		one.end()
+		two.end()
+	})
+}
