@@ -93,9 +93,9 @@ func (r *run) load() {
 }
 
 const (
-	calmTime   = time.Second      // of play before a fault
-	afterTime  = time.Second      // and after it was put right
-	settleTime = 90 * time.Second // for everything that is under way to arrive
+	calmTime   = 500 * time.Millisecond // of play before a fault, and after it was put right
+	askTime    = 20 * time.Second       // for the balances to be told
+	settleTime = 90 * time.Second       // for everything that is under way to arrive
 )
 
 // row plays, lets something go wrong meanwhile, waits until everything has arrived, and counts.
@@ -118,17 +118,24 @@ func (r *run) row(name string, goWrong func(ctx context.Context) error) {
 	} else if err != nil {
 		x.Failures = append(x.Failures, err.Error())
 	}
-	_ = pause(ctx, afterTime)
+	_ = pause(ctx, calmTime)
 
-	settling, cancel := context.WithTimeout(ctx, settleTime)
+	var settled sync.WaitGroup // each has its own time: a game that hangs must not be taken for lost numbers
+	settled.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, settleTime)
+		defer cancel()
+		r.numbers.settle(ctx, before.Lost)
+	})
+	gameErr := r.games.settle(ctx)
+	settled.Wait()
+	asking, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	if err := r.games.settle(settling); err != nil {
-		x.Failures = append(x.Failures, err.Error())
-	}
-	r.numbers.settle(settling, before.Lost)
-	var err error
-	if x.BalancesWrong, err = r.games.wrong(settling); err != nil {
-		x.Failures = append(x.Failures, err.Error())
+	var balancesErr error
+	x.BalancesWrong, balancesErr = r.games.wrong(asking)
+	for _, err := range []error{gameErr, balancesErr} {
+		if err != nil {
+			x.Failures = append(x.Failures, err.Error())
+		}
 	}
 	x.Took = time.Since(began)
 	x.sums = r.numbers.sum().since(before)

@@ -33,10 +33,18 @@ func (d *dice) n(n int) int {
 }
 
 const (
-	deadTime   = time.Second     // until a dead process is started again
-	frozenTime = 6 * time.Second // until a frozen one is woken, and a cut cable is put in again
-	readyTime  = time.Minute     // for a process to be ready again
+	deadTime  = time.Second // until a dead process is started again
+	readyTime = time.Minute // for a process to be ready again
 )
+
+// frozenTime is until a frozen process is woken, and a cut cable is put in again: in any case longer than it takes the
+// others to give up on it.
+func frozenTime() time.Duration {
+	if full() {
+		return 6 * time.Second
+	}
+	return 4 * time.Second
+}
 
 // faults are all the rows but everything at once.
 func faults() []fault {
@@ -108,7 +116,7 @@ func frozen(ctx context.Context, d *deployment, role string, r *dice) error {
 	if err := p.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	err := pause(ctx, frozenTime)
+	err := pause(ctx, frozenTime())
 	return errors.Join(err, p.signal(syscall.SIGCONT), back(ctx, p))
 }
 
@@ -173,7 +181,7 @@ func cutOff(ctx context.Context, d *deployment, _ *dice) error {
 	if err := d.island.cut(); err != nil {
 		return errors.Join(err, d.island.heal())
 	}
-	err := pause(ctx, frozenTime)
+	err := pause(ctx, frozenTime())
 	if err = errors.Join(err, d.island.heal()); err != nil {
 		return err
 	}
@@ -207,7 +215,7 @@ func nodeFrozen(ctx context.Context, d *deployment, r *dice) error {
 	if err := n.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	err := pause(ctx, frozenTime)
+	err := pause(ctx, frozenTime())
 	return errors.Join(err, n.Signal(syscall.SIGCONT))
 }
 

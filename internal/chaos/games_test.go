@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -21,7 +20,8 @@ type games struct {
 	busy atomic.Int64
 
 	mu       sync.Mutex
-	accounts map[string]*account // by user
+	accounts map[string]*account    // by user
+	playing  map[string][2]*account // by room
 	played
 	seen []string
 }
@@ -65,7 +65,7 @@ func (b *balance) add(more balance) {
 }
 
 func newGames(url string) *games {
-	return &games{url: url, http: playersHTTP(), accounts: map[string]*account{}}
+	return &games{url: url, http: playersHTTP(), accounts: map[string]*account{}, playing: map[string][2]*account{}}
 }
 
 // seat signs the pairs in.
@@ -127,6 +127,14 @@ func (g *games) play(ctx context.Context, two [2]*account) {
 		g.note(ctx, "room %s: cannot join: %v", place.Room.ID, err)
 		return
 	}
+	g.mu.Lock()
+	g.playing[place.Room.ID] = two
+	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		delete(g.playing, place.Room.ID)
+	}()
 	var results [2]bot.Result
 	var both sync.WaitGroup
 	for i, a := range two {
@@ -210,8 +218,10 @@ func (g *games) book(room string, two [2]*account, results [2]bot.Result) {
 	}
 }
 
-// settle lets the games that are being played come to their ends, for no longer than ctx lasts.
+// settle lets the games that are being played come to their ends, for no longer than settleTime.
 func (g *games) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
 	g.open.Store(false)
 	quiet := 0
 	for quiet < 3 { // a pair looks at open only while it counts as busy
@@ -221,7 +231,15 @@ func (g *games) settle(ctx context.Context) error {
 			quiet = 0
 		}
 		if err := pause(ctx, 5*time.Millisecond); err != nil {
-			return errors.New("a game has not come to its end")
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			for room, two := range g.playing {
+				for _, a := range two { // what they will have from it, nobody knows
+					a.unsure = true
+				}
+				g.seen = append(g.seen, fmt.Sprintf("room %s: the game has not come to its end", room))
+			}
+			return fmt.Errorf("%d games have not come to their ends within %s", len(g.playing), settleTime)
 		}
 	}
 	return nil
