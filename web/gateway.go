@@ -51,6 +51,7 @@ type Gateway struct {
 
 	mu        sync.Mutex
 	draining  bool
+	drains    time.Time // since when draining
 	sessions  map[*session]struct{}
 	open      sync.WaitGroup // sessions
 	users     map[string][]*session

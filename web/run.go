@@ -3,15 +3,19 @@ package web
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/madang-games/madang/broker"
 )
 
 // Run connects the gateway to the broker, which it waits for, and keeps it so until ctx ends. Then no client is taken
-// in any more, those that are there are told to come back (ERROR draining), spread over half of Config.Drain at most,
-// and rooms are told that they are gone; what is not done when Config.Drain is over is cut. On return all goroutines of
-// the gateway have ended. Run is called once. The error is that of closing the feed.
+// in any more, those that are there are told to come back (ERROR draining), 2 ms apart but within half of Config.Drain,
+// and rooms are told that they are gone; what is not done when Config.Drain is over, counted from the call of Drain if
+// there was one, is cut. On return all goroutines of the gateway have ended. Run is called once. The error is that of
+// closing the feed.
 func (g *Gateway) Run(ctx context.Context) error {
 	if g.start(ctx) == nil {
 		g.ready.Store(true)
@@ -76,20 +80,44 @@ func (g *Gateway) mind(ctx context.Context) {
 	}
 }
 
-// awayPace is the time between two clients that are sent away, if there is time: all come back elsewhere at once.
+// awayPace is the time between two clients that are sent away when Run ends, if there is time.
 const awayPace = 2 * time.Millisecond
+
+// awaySpread is over how long Drain sends clients away, if there is time: all come back elsewhere at once.
+const awaySpread = 5 * time.Second
+
+// Drain takes no new client from now on and tells those that are there to come back (ERROR draining), evenly with
+// jitter over 5 s, or over half of Config.Drain if that is shorter. Until it is told a client is served as ever. Drain
+// returns when all have been told or ctx ends; what is left then is for Run to end. It is called once, while Run runs.
+func (g *Gateway) Drain(ctx context.Context) {
+	all, begun := g.refuseNew()
+	g.log.Info("gateway drains", "connections", len(all))
+	slot := min(awaySpread, g.drain/2) / time.Duration(max(len(all), 1))
+	for i, s := range all {
+		at := begun.Add(slot*time.Duration(i) + rand.N(max(slot, 1)))
+		if sleep(ctx, time.Until(at)) != nil {
+			return
+		}
+		s.end(refuseDraining, "")
+	}
+}
+
+// refuseNew begins the end: no client is taken in any more. It returns those that are there, in no order, and when it
+// was called first.
+func (g *Gateway) refuseNew() ([]*session, time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.draining {
+		g.draining, g.drains = true, time.Now()
+	}
+	return slices.Collect(maps.Keys(g.sessions)), g.drains
+}
 
 // sendAway ends all sessions and keepers.
 func (g *Gateway) sendAway() {
-	g.mu.Lock()
-	g.draining = true
-	all := make([]*session, 0, len(g.sessions))
-	for s := range g.sessions { // in no order
-		all = append(all, s)
-	}
-	g.mu.Unlock()
-	g.log.Info("gateway drains", "connections", len(all))
-	over := time.NewTimer(g.drain)
+	all, since := g.refuseNew()
+	g.log.Info("gateway ends", "connections", len(all))
+	over := time.NewTimer(time.Until(since.Add(g.drain)))
 	defer over.Stop()
 	done := make(chan struct{})
 	go func() {

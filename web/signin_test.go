@@ -326,6 +326,55 @@ func TestDraining(t *testing.T) {
 	})
 }
 
+func TestDrainSpreadsClientsEvenlyAndServesThoseWhoWait(t *testing.T) {
+	for _, c := range []struct{ config, want time.Duration }{{time.Hour, 5 * time.Second}, {4 * time.Second, 2 * time.Second}} {
+		t.Run(c.config.String(), func(t *testing.T) {
+			play(t, web.Config{Drain: c.config}, func(b *bench) {
+				const n = 20
+				for i := range n {
+					user := fmt.Sprint("user-", i)
+					b.desk.signIn(user, "s-"+user)
+					b.signIn(user)
+				}
+				synctest.Wait()
+				begun, drained := time.Now(), make(chan struct{})
+				go func() { defer close(drained); b.gateway.Drain(b.Context()) }()
+				slot := c.want / n
+				for i := range n {
+					time.Sleep(time.Until(begun.Add(slot*time.Duration(i) - 1)))
+					synctest.Wait()
+					if got := b.gateway.Conns(); got != n-i {
+						t.Errorf("after %v: got %d connections, want %d", time.Since(begun), got, n-i)
+					}
+					if b.gateway.Ready() == nil {
+						t.Error("ready while draining")
+					}
+				}
+				<-drained
+				if took := time.Since(begun); took > c.want {
+					t.Errorf("took %v, want at most %v", took, c.want)
+				}
+			})
+		})
+	}
+}
+
+func TestDrainEndsWithItsContext(t *testing.T) {
+	play(t, web.Config{Drain: time.Hour}, func(b *bench) {
+		ann, bob := b.signIn("ann"), b.signIn("bob")
+		ctx, hurry := context.WithCancel(b.Context())
+		hurry()
+		begun := time.Now()
+		b.gateway.Drain(ctx)
+		if got := b.gateway.Conns(); got != 2 || time.Since(begun) != 0 {
+			t.Errorf("got %d connections after %v, want 2 at once", got, time.Since(begun))
+		}
+		go b.stop()
+		ann.refused("draining", 1012)
+		bob.refused("draining", 1012)
+	})
+}
+
 func TestDrainingCutsWhoDoesNotGo(t *testing.T) {
 	t.Parallel()
 	for name, read := range map[string]func(net.Conn){
