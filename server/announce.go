@@ -20,13 +20,14 @@ const (
 func (s *Server) obey(ctx context.Context, p *parts) error {
 	err := p.broker.Watch(ctx, func(n broker.Notice) {
 		var d broker.Drain
-		if n.Kind != broker.NoticeDrain || json.Unmarshal(n.Body, &d) != nil || d == (broker.Drain{}) {
+		if n.Kind != broker.NoticeDrain || json.Unmarshal(n.Body, &d) != nil {
 			return
 		}
-		if d.Process != "" && !strings.HasPrefix(s.id, d.Process) {
-			return
+		me := broker.Process{ID: s.id}
+		if p.worker != nil {
+			me.Games = p.worker.Games()
 		}
-		if d.Game != "" && (p.worker == nil || !slices.Contains(p.worker.Games()[d.Game], d.Version)) {
+		if !names(d, me) {
 			return
 		}
 		s.log.Info("told to drain", "by", n.From)
@@ -42,6 +43,22 @@ func (s *Server) obey(ctx context.Context, p *parts) error {
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// names reports whether d is for this process: by its id, by a game and version that its worker plays, or by both.
+func names(d broker.Drain, p broker.Process) bool {
+	if d == (broker.Drain{}) || !strings.HasPrefix(p.ID, d.Process) {
+		return false
+	}
+	if d.Game == "" && d.Version == "" {
+		return true
+	}
+	for game, versions := range p.Games {
+		if (d.Game == "" || d.Game == game) && (d.Version == "" && len(versions) > 0 || slices.Contains(versions, d.Version)) {
+			return true
+		}
+	}
+	return false
 }
 
 // announce tells the board each second what this process is, until ctx ends, and then that it goes.

@@ -130,18 +130,25 @@ func (p *parts) run(ctx context.Context, s *Server) error {
 		group.Go(func() error { defer close(done); return run(working) })
 		return func() { cancel(); <-done }
 	}
+	draining := false
+	patience, hurry := context.WithCancel(ctx) // how long draining may take its time
+	defer hurry()
+	context.AfterFunc(failed, hurry)
 	var stops []func()
 	if p.gateway != nil {
-		stops = append(stops, start(p.gateway.Run))
+		stops = append(stops, func() {
+			if draining && !s.config.embedded() {
+				p.gateway.Drain(patience)
+			}
+		}, start(p.gateway.Run))
 	}
 	if p.lobby != nil {
 		stops = append(stops, start(p.lobby.Run))
 	}
-	draining := false
 	if p.worker != nil {
 		stops = append(stops, func() {
 			if draining {
-				p.finish(ctx, s)
+				p.finish(patience, s)
 			}
 			p.settle(s)
 		}, start(p.worker.Run))
