@@ -44,7 +44,7 @@ func (s *Service) forget() {
 
 // versionFor is the version of the game that user's new room gets: the newest that some worker plays and that is no
 // canary's, or the canary's, if user is among those who get it. What nobody plays counts as played while nobody plays
-// any: rooms wait for a worker. nil: the game is unknown.
+// any: rooms wait for a worker. User "" is nobody in particular and gets what most get. nil: the game is unknown.
 func (s *Service) versionFor(name, user string) handlers.Definition {
 	versions := s.games.versions(name)
 	if len(versions) == 0 {
@@ -63,27 +63,37 @@ func (s *Service) versionFor(name, user string) handlers.Definition {
 	if canary.Version != "" {
 		share = canary.Percent
 	}
-	var best, try string
+	var best, try, newest string
 	for _, v := range versions { // newest first
 		switch {
 		case len(played) > 0 && !played[v]:
+			continue
 		case v == canary.Version:
 			try = v
 		case best == "" && (canary.Version == "" || compareVersions(v, canary.Version) < 0):
 			best = v
 		}
+		if newest == "" {
+			newest = v
+		}
 	}
 	if try != "" && (best == "" || shareOf(name, user) < share) {
 		best = try
 	}
-	if best == "" { // only newer ones than the canary, or none that this lobby knows
+	if best == "" { // all that are played are newer than the canary
+		best = newest
+	}
+	if best == "" { // none that this lobby knows is played
 		best = s.games.newest[name].Version()
 	}
 	return s.games.all[gameKey(name, best)]
 }
 
-// shareOf puts a user at one of a hundred places, the same each time for the game.
+// shareOf puts a user at one of a hundred places, the same each time for the game; "" at the last.
 func shareOf(game, user string) int {
+	if user == "" {
+		return 99
+	}
 	h := fnv.New32a()
 	h.Write([]byte(game))
 	h.Write([]byte{0})

@@ -89,6 +89,16 @@ func TestCanaryGetsItsShareAndPlayersKeepTheirVersion(t *testing.T) {
 			t.Errorf("%d percent: got %s, want %s", percent, got, want)
 		}
 	}
+	for percent, want := range map[int]string{99: "2", 100: "10"} {
+		s := serviceWith(t, map[string]Canary{"arena": {"10", percent}}, "1", "2", "10")
+		if got := s.versionFor("arena", "").Version(); got != want {
+			t.Errorf("nobody in particular at %d percent: got %s, want %s", percent, got, want)
+		}
+	}
+	newer := serviceWith(t, map[string]Canary{"arena": {"1", 10}}, "2")
+	if got := newer.versionFor("arena", "ann").Version(); got != "2" {
+		t.Errorf("only one newer than the canary is played: got %s, want 2", got)
+	}
 	alone := serviceWith(t, map[string]Canary{"arena": {"10", 0}}, "10")
 	if got := alone.versionFor("arena", "ann").Version(); got != "10" {
 		t.Errorf("the canary alone is played: got %s, want 10", got)
