@@ -19,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/broker/memory"
 	"github.com/madang-games/madang/broker/rabbitmq"
 	"github.com/madang-games/madang/store"
 	"github.com/madang-games/madang/store/sql"
@@ -36,7 +37,7 @@ type deadCmd struct {
 
 	Data   string   `default:"./data" env:"MADANG_DATA" placeholder:"DIR" help:"Folder of the deployment's SQLite file (${default})."`
 	Store  string   `default:"sqlite" env:"MADANG_STORE" placeholder:"URL" help:"The deployment's store: sqlite, or postgres://user:password@host:5432/database (${default})."`
-	Broker []string `default:"memory" env:"MADANG_BROKER" placeholder:"URL" help:"The deployment's broker, for retry: amqp://user:password@host:5672/vhost."`
+	Broker []string `default:"memory" env:"MADANG_BROKER" placeholder:"URL" help:"The deployment's broker, for retry: amqp://user:password@host:5672/vhost; or memory, the embedded one of a madang that is stopped (${default})."`
 
 	out io.Writer // nil: standard output
 }
@@ -150,29 +151,47 @@ func (c *deadDropCmd) Run(ctx context.Context, d *deadCmd) error {
 }
 
 // Run retries, the oldest first when it is all of a room. What can't be retried is kept, and does not keep the others.
-func (c *deadRetryCmd) Run(ctx context.Context, d *deadCmd) error {
-	if len(d.Broker) == 1 && d.Broker[0] == "memory" {
-		return errors.New("with the embedded broker the queues of rooms live inside the running madang, where no other program reaches them; " +
-			"retry needs a deployment on RabbitMQ and its --broker amqp://user:password@host")
-	}
+func (c *deadRetryCmd) Run(ctx context.Context, d *deadCmd) (err error) {
 	s, err := d.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	reaching, cancel := context.WithTimeout(ctx, deadTime)
-	defer cancel()
-	b, err := rabbitmq.New(reaching, rabbitmq.Config{URLs: d.Broker, Log: slog.New(slog.DiscardHandler)})
+	b, err := d.reach(ctx)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
-	if err := b.Ready(reaching); err != nil {
-		return fmt.Errorf("reach the broker: %w", err)
-	}
+	defer func() { err = errors.Join(err, b.Close()) }()
 	return d.each(ctx, s, &c.deadChoice, "retried", func(ctx context.Context, id string) error {
 		return retryDead(ctx, s, b, id)
 	})
+}
+
+// reach opens the deployment's broker. The embedded one is its journal, which belongs to the running madang while there
+// is one.
+func (d *deadCmd) reach(ctx context.Context) (broker.Broker, error) {
+	log := slog.New(slog.DiscardHandler)
+	if len(d.Broker) == 1 && d.Broker[0] == "memory" {
+		journal := filepath.Join(d.Data, "rooms.journal")
+		if _, err := os.Stat(journal); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no embedded broker's journal %s; --data says where it is, or --broker where RabbitMQ is", journal)
+		}
+		b, err := memory.Open(memory.Config{Journal: journal, Log: log})
+		if err != nil {
+			return nil, fmt.Errorf("%w; with the embedded broker, stop madang first, retry, and start it again", err)
+		}
+		return b, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, deadTime)
+	defer cancel()
+	b, err := rabbitmq.New(ctx, rabbitmq.Config{URLs: d.Broker, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	if err := b.Ready(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("reach the broker: %w", err), b.Close())
+	}
+	return b, nil
 }
 
 // retryDead sends the letter's message to its room again and then drops the letter. When only the sending is sure to have
@@ -191,7 +210,7 @@ func retryDead(ctx context.Context, s store.Store, b broker.Sender, id string) e
 	})
 	switch {
 	case errors.Is(err, broker.ErrNoRoom):
-		return fmt.Errorf("%s is kept: room %s has no queue now, as no worker has taken it up yet", id, l.Room)
+		return fmt.Errorf("%s is kept: room %s has no queue now; a worker opens it when a player speaks", id, l.Room)
 	case errors.Is(err, broker.ErrFull):
 		return fmt.Errorf("%s is kept: the queue of room %s is full; try again later", id, l.Room)
 	case err != nil:
