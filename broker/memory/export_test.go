@@ -20,10 +20,10 @@ func (b *Broker) Left() (queues, bindings int) {
 	return queues, bindings
 }
 
-// File is what a journal writes to; CreateFile makes a real one.
+// File is what a journal writes to; OpenFile opens a real one.
 type File = file
 
-var CreateFile = createFile
+var OpenFile = openFile
 
 // Why Open refuses a folder.
 var (
@@ -32,8 +32,8 @@ var (
 )
 
 // OpenOn is Open with a disk of the test's own.
-func OpenOn(c Config, create func(name string) (File, error), slack int64) (*Broker, error) {
-	return open(c, disk{create, slack, time.Second})
+func OpenOn(c Config, openIt func(name string, flag int) (File, error), slack int64) (*Broker, error) {
+	return open(c, disk{openIt, slack, time.Second})
 }
 
 // Live is about how many bytes of the journal live.

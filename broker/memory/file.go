@@ -51,8 +51,8 @@ type file interface {
 	Close() error
 }
 
-func createFile(name string) (file, error) {
-	return os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+func openFile(name string, flag int) (file, error) {
+	return os.OpenFile(name, flag|os.O_WRONLY, 0o600)
 }
 
 // fillFrame writes the head of a frame whose records begin at frameHead.
@@ -192,13 +192,15 @@ func (j *journal) rewrite(rooms []living) (err error) {
 	j.generation++
 	name := filepath.Join(j.folder, fileName(j.generation))
 	temp := name + tempSuffix
-	f, err := j.create(temp)
+	f, err := j.openFile(temp, os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			_ = f.Close()
+			if f != nil {
+				_ = f.Close()
+			}
 			_ = os.Remove(temp)
 		}
 	}()
@@ -249,10 +251,16 @@ func (j *journal) rewrite(rooms []living) (err error) {
 	if err := f.Sync(); err != nil {
 		return err
 	}
+	if err := f.Close(); err != nil { // Windows renames no open file
+		return err
+	}
 	if err := os.Rename(temp, name); err != nil {
 		return err
 	}
 	if err := syncFolder(j.folder); err != nil {
+		return err
+	}
+	if f, err = j.openFile(name, os.O_APPEND); err != nil {
 		return err
 	}
 	if j.file != nil {

@@ -65,12 +65,12 @@ type journal struct {
 
 // disk is how a journal uses its disk.
 type disk struct {
-	create func(name string) (file, error)
-	slack  int64         // bytes that a file may have beyond twice what lives in it before it is rewritten
-	retry  time.Duration // between two tries to write again after an error
+	openFile func(name string, flag int) (file, error)
+	slack    int64         // bytes that a file may have beyond twice what lives in it before it is rewritten
+	retry    time.Duration // between two tries to write again after an error
 }
 
-var realDisk = disk{createFile, 16 << 20, time.Second}
+var realDisk = disk{openFile, 16 << 20, time.Second}
 
 // batch is one writing that callers wait for.
 type batch struct {

@@ -278,7 +278,7 @@ func TestJournalStaysSmall(t *testing.T) {
 	t.Parallel()
 	const slack = 20_000
 	folder := t.TempDir()
-	b, err := memory.OpenOn(memory.Config{Journal: folder}, memory.CreateFile, slack)
+	b, err := memory.OpenOn(memory.Config{Journal: folder}, memory.OpenFile, slack)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +313,7 @@ func TestJournalUnderManySendersAndRewritings(t *testing.T) {
 	t.Parallel()
 	const senders, each, rooms = 32, 60, 4
 	folder := t.TempDir()
-	b, err := memory.OpenOn(memory.Config{Journal: folder}, memory.CreateFile, 8_000)
+	b, err := memory.OpenOn(memory.Config{Journal: folder}, memory.OpenFile, 8_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -538,14 +538,17 @@ func (d *faultyDisk) set(change func()) {
 	change()
 }
 
-func (d *faultyDisk) open(name string) (memory.File, error) {
+func (d *faultyDisk) open(name string, flag int) (memory.File, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.create != nil {
 		return nil, d.create
 	}
-	f, err := memory.CreateFile(name)
-	return &faultyFile{f, d}, err
+	f, err := memory.OpenFile(name, flag)
+	if err != nil {
+		return nil, err
+	}
+	return &faultyFile{f, d}, nil
 }
 
 type faultyFile struct {
