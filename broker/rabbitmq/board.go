@@ -70,7 +70,7 @@ func (b *Broker) Watch(ctx context.Context, see func(broker.Notice)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	l, err := b.start("board", heartbeat, func(s *session) error {
+	l, err := b.start("board", func(s *session) error {
 		if err := declareBoard(s); err != nil {
 			return err
 		}

@@ -41,12 +41,20 @@ func (s *session) with(ctx context.Context, call func(*amqp.Channel) error) erro
 	result := make(chan error, 1)
 	go func() {
 		defer s.using.Done()
-		defer func() { <-s.pool.tokens }()
+		release := sync.OnceFunc(func() { <-s.pool.tokens })
+		late := time.AfterFunc(controlPatience, release) // a sick queue does not keep the others out
 		ch, err := s.borrow()
 		if err == nil {
 			err = call(ch)
-			s.giveBack(ch)
+			if late.Stop() {
+				s.giveBack(ch)
+			} else {
+				_ = ch.Close()
+			}
+		} else {
+			late.Stop()
 		}
+		release()
 		result <- err
 	}()
 	select {
@@ -119,7 +127,7 @@ func (b *Broker) retry(ctx context.Context, try func() error) error {
 
 // passing reports whether err is about the state of connections and nodes, and not about what was asked.
 func passing(err error) bool {
-	if errors.Is(err, errLost) {
+	if errors.Is(err, errLost) || errors.Is(err, errStalled) {
 		return true
 	}
 	var e *amqp.Error
@@ -163,6 +171,7 @@ func (b *Broker) Open(ctx context.Context, s broker.Spec) error {
 	if kept {
 		args["x-queue-type"] = "quorum"
 		args["x-delivery-limit"] = int64(deliveryLimit)
+		args["x-queue-leader-locator"] = "balanced" // not all on the node that the opener happens to talk to
 	} else {
 		args["x-queue-type"] = "classic"
 	}

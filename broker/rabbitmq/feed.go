@@ -48,7 +48,7 @@ func (b *Broker) Feed(ctx context.Context, r broker.Receiver) (broker.Feed, erro
 		return nil, err
 	}
 	f := &feed{broker: b, receiver: r, turn: make(chan struct{}, 1), rooms: map[string]struct{}{}}
-	l, err := b.start("feed", heartbeat, f.up)
+	l, err := b.start("feed", f.up)
 	if err != nil {
 		return nil, err
 	}

@@ -15,16 +15,14 @@ import (
 	"github.com/madang-games/madang/broker"
 )
 
-type heartbeats = time.Duration
-
 const (
-	// heartbeat is that of all connections but the workers'.
-	heartbeat heartbeats = 2 * time.Second
-	// workerHeartbeat: the broker takes a silent worker's rooms away after 2.5 times this.
-	workerHeartbeat heartbeats = time.Second
+	// heartbeat: the broker takes a silent worker's rooms away after 2.5 times this; a silent broker is left after
+	// 3 times this, whatever is stuck in a write.
+	heartbeat = time.Second
 
-	dialTimeout  = 5 * time.Second // TCP
-	greetTimeout = 5 * time.Second // TLS and AMQP
+	dialTimeout  = 3 * time.Second  // TCP; a frozen node is passed over after one of these two
+	greetTimeout = 3 * time.Second  // TLS and AMQP
+	upTimeout    = 30 * time.Second // what a new connection is made whole with
 	closeTimeout = 2 * time.Second
 
 	firstPause = 50 * time.Millisecond // between two rounds over the addresses; doubles
@@ -37,10 +35,9 @@ var errLost = errors.New("connection to rabbitmq is lost")
 // link is a connection that is made again whenever it is lost. What belongs to one of these connections belongs to its
 // session and ends with it.
 type link struct {
-	broker    *Broker
-	name      string
-	heartbeat heartbeats
-	up        func(*session) error // makes a new session whole before anybody uses it; may be nil
+	broker *Broker
+	name   string
+	up     func(*session) error // makes a new session whole before anybody uses it; may be nil
 
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when run has returned
@@ -60,7 +57,6 @@ type session struct {
 	socket *socket
 	lost   chan struct{} // closed when the connection is gone
 	pool   pool
-	lanes  []*lane // of the link "send"
 
 	using sync.WaitGroup // goroutines that begin with enter
 
@@ -69,6 +65,9 @@ type session struct {
 	err     error         // why it was lost
 	blocked string        // the broker's reason for holding publishers back; "": it does not
 	free    chan struct{} // while blocked: closed at the end of it
+
+	lanes []*lane          // of the link "send"
+	apart map[string]*lane // of the link "send-apart", by room
 }
 
 // socket lets a lost connection end writers that are stuck in it: amqp091 would wait for them for ever.
@@ -209,7 +208,7 @@ func (l *link) dial(ctx context.Context, address string) (*session, error) {
 	properties := amqp.NewConnectionProperties()
 	properties.SetClientConnectionName("madang " + l.name + " " + l.broker.id)
 	conn, err := amqp.DialConfig(address, amqp.Config{
-		Heartbeat:  l.heartbeat,
+		Heartbeat:  heartbeat,
 		Properties: properties,
 		Dial: func(network, addr string) (net.Conn, error) {
 			d := net.Dialer{Timeout: dialTimeout}
@@ -239,7 +238,10 @@ func (l *link) dial(ctx context.Context, address string) (*session, error) {
 		s.watch(closes, blocks)
 	}()
 	if l.up != nil {
-		if err := l.up(s); err != nil {
+		late := time.AfterFunc(upTimeout, s.kill)
+		err := l.up(s)
+		late.Stop()
+		if err != nil {
 			s.end()
 			return nil, err
 		}

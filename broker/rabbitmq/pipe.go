@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -45,12 +46,24 @@ func (b *Broker) Consume(ctx context.Context, c broker.Consumption) (broker.Pipe
 	}
 	var p *pipe
 	err := b.retry(ctx, func() error {
+		if b.consumes.has(c.Room) {
+			if err := b.tryOut(ctx, c.Room); err != nil {
+				if isCode(err, amqp.NotFound) && !passing(err) {
+					b.clear(&b.consumes, c.Room)
+				}
+				return err
+			}
+			b.clear(&b.consumes, c.Room)
+		}
 		l, err := b.worker()
 		if err != nil {
 			return err
 		}
 		if p, err = b.consume(ctx, l, c); err != nil {
 			l.leave()
+		}
+		if sickening(err) {
+			b.suspect(&b.consumes, c.Room, err)
 		}
 		return err
 	})
@@ -81,7 +94,7 @@ func (b *Broker) worker() (*link, error) {
 		}
 	}
 	if best == nil {
-		best = b.newLink(fmt.Sprintf("worker-%d", len(b.workers)+1), workerHeartbeat, nil)
+		best = b.newLink(fmt.Sprintf("worker-%d", len(b.workers)+1), nil)
 		b.workers = append(b.workers, best)
 	}
 	best.mu.Lock()
@@ -138,12 +151,17 @@ func (b *Broker) consume(ctx context.Context, l *link, c broker.Consumption) (*p
 		p.read(deliveries)
 		l.leave()
 	}()
+	late := time.NewTimer(consumePatience)
+	defer late.Stop()
 	select {
 	case err := <-result:
 		if err != nil {
 			return nil, err
 		}
 		return p, nil
+	case <-late.C:
+		close(abandoned)
+		return nil, errStalled
 	case <-ctx.Done():
 		close(abandoned)
 		return nil, ctx.Err()

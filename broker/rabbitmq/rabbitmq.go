@@ -47,7 +47,12 @@ type Broker struct {
 	mu      sync.Mutex
 	closed  bool
 	sending *link
+	apart   *link // sends to suspect rooms
 	workers []*link
+
+	sends    suspects
+	consumes suspects
+	trials   chan struct{}
 }
 
 // New returns a Broker. It tries to connect once, no longer than ctx lasts; if that fails it returns all the same and
@@ -61,12 +66,13 @@ func New(ctx context.Context, c Config) (*Broker, error) {
 			return nil, fmt.Errorf("rabbitmq: address %d: %w", i+1, err) // the address may hold a password
 		}
 	}
-	b := &Broker{urls: c.URLs, log: c.Log, id: fmt.Sprintf("%08x", rand.Uint32())}
+	b := &Broker{urls: c.URLs, log: c.Log, id: fmt.Sprintf("%08x", rand.Uint32()), trials: make(chan struct{}, trials)}
+	b.sends.what, b.consumes.what = "send", "consume"
 	if b.log == nil {
 		b.log = slog.Default()
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
-	b.control = b.newLink("control", heartbeat, nil)
+	b.control = b.newLink("control", nil)
 	select {
 	case <-b.control.tried:
 	case <-ctx.Done():
@@ -75,6 +81,7 @@ func New(ctx context.Context, c Config) (*Broker, error) {
 }
 
 // Ready reports whether the connections that this process has needed so far are there and not blocked. It does not wait.
+// A room whose queue does not answer is no reason to send players to another process: see Suspects.
 func (b *Broker) Ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -112,10 +119,10 @@ func (b *Broker) Close() error {
 }
 
 // newLink starts a link; it must not be called after Close has returned.
-func (b *Broker) newLink(name string, beat heartbeats, up func(*session) error) *link {
+func (b *Broker) newLink(name string, up func(*session) error) *link {
 	ctx, cancel := context.WithCancel(b.ctx)
 	l := &link{
-		broker: b, name: name, heartbeat: beat, up: up,
+		broker: b, name: name, up: up,
 		cancel: cancel, ended: make(chan struct{}), tried: make(chan struct{}), changed: make(chan struct{}),
 		err: errors.New("connecting"),
 	}
@@ -128,13 +135,13 @@ func (b *Broker) newLink(name string, beat heartbeats, up func(*session) error) 
 }
 
 // start is newLink for links that are made later.
-func (b *Broker) start(name string, beat heartbeats, up func(*session) error) (*link, error) {
+func (b *Broker) start(name string, up func(*session) error) (*link, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return nil, broker.ErrClosed
 	}
-	return b.newLink(name, beat, up), nil
+	return b.newLink(name, up), nil
 }
 
 // enter lets a goroutine in that ends with running.Done; false after Close.

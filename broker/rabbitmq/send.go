@@ -2,10 +2,13 @@ package rabbitmq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"strconv"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -14,15 +17,25 @@ import (
 
 const (
 	lanes = 4
-	// unconfirmed is how many messages of a lane may be without the broker's answer; the next ones wait.
-	unconfirmed = 1024
+	// unconfirmed is how many messages of a lane may be without the broker's answer; the next ones wait. It is below
+	// the 400 after which RabbitMQ stops reading the whole connection while one of its channels is stuck.
+	unconfirmed = 384
 )
 
 // lane is a publishing channel; a room is always on the same one. One goroutine publishes; each sender waits for its
-// own confirm.
+// own confirm. A lane that has no answers for a time is given up; what waits there is sent again elsewhere.
 type lane struct {
 	session  *session
 	channel  *amqp.Channel
+	patience time.Duration
+	answered atomic.Int64 // when the last answer came: nanoseconds since 1970
+
+	given  sync.Once
+	renew  func() error  // puts another one in its place
+	dead   chan struct{} // closed when it is given up
+	ending sync.Once
+	users  int // of a suspect room's lane; guarded by session.mu
+
 	requests chan *sending
 	places   chan struct{} // one for each message without an answer
 
@@ -63,6 +76,9 @@ func (b *Broker) Send(ctx context.Context, m *broker.Message) error {
 		return err
 	}
 	err = b.retry(ctx, func() error {
+		if b.sends.has(m.Room) {
+			return b.refused(ctx, m.Room, b.sendApart(ctx, m.Room, p))
+		}
 		s, err := l.get(ctx)
 		if err != nil {
 			return err
@@ -70,7 +86,11 @@ func (b *Broker) Send(ctx context.Context, m *broker.Message) error {
 		if err := s.passable(ctx); err != nil {
 			return err
 		}
-		return s.lanes[laneOf(m.Room)].send(ctx, queueOf(m.Room), p)
+		err = s.lane(laneOf(m.Room)).send(ctx, queueOf(m.Room), p)
+		if errors.Is(err, errStalled) {
+			b.suspect(&b.sends, m.Room, err)
+		}
+		return b.refused(ctx, m.Room, err)
 	})
 	if err == nil || err == broker.ErrNoRoom || err == broker.ErrFull {
 		return err
@@ -85,7 +105,7 @@ func (b *Broker) sender() (*link, error) {
 		return nil, broker.ErrClosed
 	}
 	if b.sending == nil {
-		b.sending = b.newLink("send", heartbeat, openLanes)
+		b.sending = b.newLink("send", openLanes)
 	}
 	return b.sending, nil
 }
@@ -100,32 +120,84 @@ func openLanes(s *session) error {
 	if err := declareBoard(s); err != nil {
 		return err
 	}
-	for range lanes {
-		ch, err := s.conn.Channel()
+	for i := range lanes {
+		l, err := s.newLane(context.Background(), unconfirmed, patience) // ends with the session at the latest
 		if err != nil {
 			return err
 		}
-		if err := ch.Confirm(false); err != nil {
-			return err
+		s.put(i, l)
+	}
+	return nil
+}
+
+// put makes l the session's lane i, and says how it is replaced.
+func (s *session) put(i int, l *lane) {
+	l.renew = func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		fresh, err := s.newLane(ctx, unconfirmed, patience)
+		if err == nil {
+			s.put(i, fresh)
+		}
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i == len(s.lanes) {
+		s.lanes = append(s.lanes, l)
+		return
+	}
+	s.lanes[i] = l
+}
+
+func (s *session) lane(i int) *lane {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lanes[i]
+}
+
+// newLane opens a lane, or gives up when ctx ends.
+func (s *session) newLane(ctx context.Context, places int, patience time.Duration) (*lane, error) {
+	if !s.enter() {
+		return nil, errLost
+	}
+	opened := make(chan *lane)
+	failed := make(chan error, 1)
+	go func() {
+		defer s.using.Done()
+		ch, err := s.conn.Channel()
+		if err == nil {
+			err = ch.Confirm(false)
+		}
+		if err != nil {
+			failed <- err
+			return
 		}
 		l := &lane{
 			session:  s,
 			channel:  ch,
+			patience: patience,
+			dead:     make(chan struct{}),
 			requests: make(chan *sending),
-			places:   make(chan struct{}, unconfirmed),
-			returns:  ch.NotifyReturn(make(chan amqp.Return, unconfirmed)),
+			places:   make(chan struct{}, places),
+			returns:  ch.NotifyReturn(make(chan amqp.Return, places)),
 			returned: map[string]bool{},
 		}
-		if !s.enter() {
-			return errLost
-		}
-		go func() {
-			defer s.using.Done()
+		select {
+		case opened <- l:
 			l.run()
-		}()
-		s.lanes = append(s.lanes, l)
+		case <-ctx.Done():
+			_ = ch.Close()
+		}
+	}()
+	select {
+	case l := <-opened:
+		return l, nil
+	case err := <-failed:
+		return nil, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	return nil
 }
 
 func (l *lane) run() {
@@ -134,62 +206,145 @@ func (l *lane) run() {
 		case r := <-l.requests:
 			confirm, err := l.channel.PublishWithDeferredConfirm("", r.queue, true, false, r.publishing)
 			r.published <- published{confirm, err}
+		case <-l.dead:
+			return
 		case <-l.session.lost:
 			return
 		}
 	}
 }
 
-func (l *lane) send(ctx context.Context, queue string, p amqp.Publishing) error {
+// giveUp replaces the lane, once. If the broker does not open another channel either, it is the connection that is sick.
+func (l *lane) giveUp() {
+	l.given.Do(func() {
+		if !l.session.enter() {
+			return
+		}
+		go func() {
+			defer l.session.using.Done()
+			err := l.renew()
+			l.abandon()
+			if err != nil {
+				l.session.kill()
+			}
+		}()
+	})
+}
+
+// abandon ends the lane. What the broker has of it may still reach its queue.
+func (l *lane) abandon() {
+	l.ending.Do(func() {
+		close(l.dead)
+		go func() { _ = l.channel.Close() }() // has its answer when the queue has, or when the connection ends
+	})
+}
+
+func (l *lane) isDead() bool {
 	select {
-	case l.places <- struct{}{}:
-	case <-l.session.lost:
-		return errLost
-	case <-ctx.Done():
-		return ctx.Err()
+	case <-l.dead:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l *lane) send(ctx context.Context, queue string, p amqp.Publishing) error {
+	late := time.NewTimer(l.patience)
+	defer late.Stop()
+	for placed := false; !placed; {
+		select {
+		case l.places <- struct{}{}:
+			placed = true
+		case <-late.C: // full of messages without an answer
+			l.complain(time.Now().Add(-l.patience))
+			late.Reset(l.patience)
+		case <-l.dead:
+			return errStalled
+		case <-l.session.lost:
+			return errLost
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	r := &sending{queue, p, make(chan published, 1)}
 	select {
 	case l.requests <- r:
+	case <-l.dead:
+		return errStalled
 	case <-l.session.lost:
 		return errLost
 	case <-ctx.Done():
 		<-l.places
 		return ctx.Err()
 	}
+	var pub published
 	select {
-	case pub := <-r.published:
-		if pub.err == nil {
-			select {
-			case <-pub.confirm.Done():
-			case <-ctx.Done():
-				go l.settle(r, pub)
-				return ctx.Err()
-			}
-		}
-		return l.settle(r, pub)
+	case pub = <-r.published:
 	case <-ctx.Done():
 		go func() { l.settle(r, <-r.published) }()
 		return ctx.Err()
 	}
+	if pub.err != nil {
+		return l.settle(r, pub)
+	}
+	begun := time.Now()
+	late.Reset(l.patience)
+	for {
+		select {
+		case <-pub.confirm.Done():
+			return l.settle(r, pub)
+		case <-l.dead:
+			return errStalled
+		case <-late.C:
+			late.Reset(l.patience)
+			if l.session.blockedBy() != "" {
+				begun = time.Now() // nobody gets an answer under an alarm
+				continue
+			}
+			if !l.complain(begun) && time.Since(begun) > 2*l.patience-l.patience/4 {
+				go l.settle(r, pub) // the others on this lane have answers, only this one has none
+				return errStalled
+			}
+		case <-ctx.Done():
+			go l.settle(r, pub)
+			return ctx.Err()
+		}
+	}
+}
+
+// complain gives the lane up if it has had no answer for its patience, and reports whether it has.
+func (l *lane) complain(begun time.Time) bool {
+	last := max(l.answered.Load(), begun.UnixNano())
+	silent := time.Since(time.Unix(0, last)) >= l.patience*3/4
+	if silent && l.session.blockedBy() == "" {
+		l.giveUp()
+		return true
+	}
+	return false
 }
 
 // settle waits for the broker's answer to r, frees its place and says what the answer was.
 func (l *lane) settle(r *sending, pub published) error {
 	defer func() { <-l.places }()
 	if pub.err != nil {
+		if l.isDead() {
+			return errStalled
+		}
 		if !l.session.isLost() {
 			l.session.kill() // the channel alone has failed
 		}
 		return errLost
 	}
 	acked := pub.confirm.Wait()
+	l.answered.Store(time.Now().UnixNano())
 	if l.wasReturned(r.publishing.MessageId) {
 		return broker.ErrNoRoom
 	}
 	switch {
 	case acked:
 		return nil
+	case l.isDead():
+		return errStalled
 	case !l.channel.IsClosed():
 		return broker.ErrFull
 	case !l.session.isLost():
@@ -214,4 +369,25 @@ func (l *lane) wasReturned(id string) bool {
 		delete(l.returned, id)
 		return was
 	}
+}
+
+// refused looks behind a refusal. The broker refuses a message whose queue is full, and also one whose queue has just
+// gone with its node: then the queue is not there or holds nothing, and the message is tried again.
+func (b *Broker) refused(ctx context.Context, room string, err error) error {
+	if err != broker.ErrFull {
+		return err
+	}
+	holds := 0
+	asked := b.do(ctx, func(ch *amqp.Channel) error {
+		q, err := ch.QueueDeclarePassive(queueOf(room), true, false, false, false, nil)
+		holds = q.Messages
+		return err
+	})
+	switch {
+	case isCode(asked, amqp.NotFound) && !passing(asked):
+		return broker.ErrNoRoom
+	case asked == nil && holds == 0:
+		return errStalled
+	}
+	return broker.ErrFull
 }

@@ -1,0 +1,198 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/madang-games/madang/broker"
+)
+
+// A quorum queue without a leader is sick: publishing to it and consuming it block their channel in the broker for a
+// minute or so, or end the connection with an internal error. A suspect room, whose queue has shown one of these, is kept
+// apart until its queue has answered: its sends have a channel of their own on another connection, and it is tried out
+// on a connection of its own before it may be consumed where other rooms are.
+
+const (
+	// patience is how long a lane may be without any confirm while one is due; then its channel is given up.
+	patience = 2 * time.Second
+	// apartPatience is the same for the channel of one suspect room.
+	apartPatience = 10 * time.Second
+	// apartUnconfirmed is how many messages of one suspect room may be without an answer.
+	apartUnconfirmed = 16
+	// consumePatience is how long the broker may take to answer a consumer.
+	consumePatience = 5 * time.Second
+	// controlPatience is how long a control call may hold its place among the others.
+	controlPatience = 5 * time.Second
+	// trials is how many suspect rooms are tried out at a time.
+	trials = 8
+)
+
+// errStalled: the broker did not answer in time, and others do get answers.
+var errStalled = errors.New("the room's queue does not answer")
+
+// suspects is a set of rooms. Safe for concurrent use.
+type suspects struct {
+	what  string // what was tried, for the log
+	mu    sync.Mutex
+	since map[string]time.Time
+}
+
+func (s *suspects) has(room string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, is := s.since[room]
+	return is
+}
+
+func (s *suspects) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.since)
+}
+
+// suspect takes room in and says so in the log, once.
+func (b *Broker) suspect(s *suspects, room string, why error) {
+	s.mu.Lock()
+	_, known := s.since[room]
+	if !known {
+		if s.since == nil {
+			s.since = map[string]time.Time{}
+		}
+		s.since[room] = time.Now()
+	}
+	s.mu.Unlock()
+	if !known {
+		b.log.Warn("a room's queue does not answer: keeping it apart", "room", room, "what", s.what, "error", why)
+	}
+}
+
+// clear lets room go, if it is in.
+func (b *Broker) clear(s *suspects, room string) {
+	s.mu.Lock()
+	since, known := s.since[room]
+	delete(s.since, room)
+	s.mu.Unlock()
+	if known {
+		b.log.Info("a room's queue answers again", "room", room, "what", s.what, "after", time.Since(since).Round(time.Millisecond))
+	}
+}
+
+// Suspects returns how many rooms are kept apart at the moment, since their queue did not answer this process.
+func (b *Broker) Suspects() int { return b.sends.len() + b.consumes.len() }
+
+// sendApart sends on the suspect room's own channel. Any answer is the room's acquittal.
+func (b *Broker) sendApart(ctx context.Context, room string, p amqp.Publishing) error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return broker.ErrClosed
+	}
+	if b.apart == nil {
+		b.apart = b.newLink("send-apart", nil)
+	}
+	l := b.apart
+	b.mu.Unlock()
+	s, err := l.get(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.passable(ctx); err != nil {
+		return err
+	}
+	own, err := s.enterApart(ctx, room)
+	if err != nil {
+		return err
+	}
+	defer s.leaveApart(own, room)
+	err = own.send(ctx, queueOf(room), p)
+	if err == nil || err == broker.ErrNoRoom || err == broker.ErrFull {
+		b.clear(&b.sends, room)
+	}
+	return err
+}
+
+// enterApart returns the room's own lane, which lives as long as somebody uses it.
+func (s *session) enterApart(ctx context.Context, room string) (*lane, error) {
+	s.mu.Lock()
+	l := s.apart[room]
+	if l != nil {
+		l.users++
+	}
+	s.mu.Unlock()
+	if l != nil {
+		return l, nil
+	}
+	fresh, err := s.newLane(ctx, apartUnconfirmed, apartPatience)
+	if err != nil {
+		return nil, err
+	}
+	fresh.renew = func() error {
+		s.forgetApart(fresh, room)
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l = s.apart[room]; l != nil { // somebody was faster
+		l.users++
+		fresh.abandon()
+		return l, nil
+	}
+	if s.apart == nil {
+		s.apart = map[string]*lane{}
+	}
+	fresh.users = 1
+	s.apart[room] = fresh
+	return fresh, nil
+}
+
+func (s *session) forgetApart(l *lane, room string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.apart[room] == l {
+		delete(s.apart, room)
+	}
+}
+
+func (s *session) leaveApart(l *lane, room string) {
+	s.mu.Lock()
+	l.users--
+	last := l.users == 0
+	if last && s.apart[room] == l {
+		delete(s.apart, room)
+	}
+	s.mu.Unlock()
+	if last {
+		l.abandon()
+	}
+}
+
+// tryOut consumes the suspect room's queue on a connection of its own, and leaves it again when that has worked: what
+// it was given goes back in the old order.
+func (b *Broker) tryOut(ctx context.Context, room string) error {
+	select {
+	case b.trials <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("%w, waiting to try the room's queue", ctx.Err())
+	}
+	defer func() { <-b.trials }()
+	l, err := b.start("try-out", nil)
+	if err != nil {
+		return err
+	}
+	defer l.cancel()
+	p, err := b.consume(ctx, l, broker.Consumption{Room: room, Prefetch: 1})
+	if err == nil {
+		err = p.Close()
+	}
+	return err
+}
+
+// sickening reports whether a consumer's failure may be the queue's fault.
+func sickening(err error) bool {
+	return errors.Is(err, errStalled) || isCode(err, amqp.InternalError)
+}
