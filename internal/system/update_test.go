@@ -1,15 +1,18 @@
 package system
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/madang-games/madang/client"
 	"github.com/madang-games/madang/internal/testservers"
 )
 
@@ -196,4 +199,144 @@ func TestWorkersAreReplacedUnderLoadAndNobodyNotices(t *testing.T) {
 		workers[i] = fresh
 	}
 	loading.Wait()
+}
+
+// talker is a player who numbers what it says in a room that all hear.
+type talker struct {
+	room *client.Room
+	said int
+}
+
+// speak says numbers until over is closed, and then a last one, which is negative.
+func (k *talker) speak(ctx context.Context, over <-chan struct{}) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for last := false; !last; {
+		select {
+		case <-tick.C:
+		case <-over:
+			last = true
+		}
+		k.said++
+		n := k.said
+		if last {
+			n = -n
+		}
+		if _, err := k.room.Send(ctx, "say", n); err != nil {
+			return fmt.Errorf("say %d: %w", n, err)
+		}
+	}
+	return nil
+}
+
+// hear returns nil when all players have said their last number, and an error when one is missing, doubled or out of order.
+func (k *talker) hear(ctx context.Context, players int) error {
+	for heard := map[string]int{}; players > 0; {
+		m, err := k.room.Next(ctx)
+		if err != nil {
+			return fmt.Errorf("hear: %w, after %v", err, heard)
+		}
+		switch m.Type {
+		case "error":
+			return fmt.Errorf("refused: %s", m.Code)
+		case "say":
+			var n int
+			if err := m.Decode(&n); err != nil {
+				return err
+			}
+			heard[m.From]++
+			switch n {
+			case heard[m.From]:
+			case -heard[m.From]:
+				players--
+			default:
+				return fmt.Errorf("of %s: got number %d, want %d", m.From, n, heard[m.From])
+			}
+		}
+	}
+	return nil
+}
+
+// talkers take seats in one room of the relay and wait until all hear it.
+func talkers(ctx context.Context, t *testing.T, base string, n int) (all []*talker) {
+	t.Helper()
+	var id string
+	for range n {
+		player, err := client.New(client.Config{URL: base})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := player.SignInGuest(ctx, "", ""); err != nil {
+			t.Fatal(err)
+		}
+		take := player.JoinRoom
+		if id == "" {
+			take = func(ctx context.Context, _ string) (client.Place, error) { return player.CreateRoom(ctx, "relay", nil) }
+		}
+		place, err := take(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id = place.Room.ID
+		conn, err := player.Connect(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		room, err := conn.Join(ctx, place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for typ := ""; typ != "$snapshot"; {
+			m, err := room.Next(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			typ = m.Type
+		}
+		all = append(all, &talker{room: room})
+	}
+	return all
+}
+
+func TestGatewaysAreReplacedAndEveryClientResumes(t *testing.T) {
+	t.Parallel()
+	rabbit, database := testservers.RabbitMQ(t), testservers.Postgres(t)
+	var lobbies []*process
+	var gateways atomic.Pointer[[]*process]
+	base := oneAddress(t, func() []*process { return lobbies }, func() []*process { return *gateways.Load() })
+	of := func(role string) *process {
+		return start(t, "--role", role, "--broker", rabbit.URL, "--store", database, "--public-url", base).ready()
+	}
+	lobbies = append(lobbies, of("lobby"))
+	of("worker")
+	old := []*process{of("web"), of("web")}
+	gateways.Store(&old)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	all := talkers(ctx, t, base, 8)
+	over, results := make(chan struct{}), make(chan error, 2*len(all))
+	for _, k := range all {
+		go func() { results <- k.hear(ctx, len(all)) }()
+		go func() { results <- k.speak(ctx, over) }()
+	}
+	serving := old
+	for _, leaving := range old {
+		serving = []*process{serving[1], of("web")}
+		gateways.Store(&serving) // the balancer's probe of /readyz does that
+		leaving.terminate()
+		leaving.ended()
+	}
+	close(over)
+	for range cap(results) {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+	said := 0
+	for _, k := range all {
+		said += k.said
+	}
+	t.Logf("%d messages said to %d players each", said, len(all))
 }
