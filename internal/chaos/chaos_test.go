@@ -10,8 +10,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/madang-games/madang/client"
 )
 
 // run is a deployment under load.
@@ -41,8 +39,8 @@ func TestFaults(t *testing.T) {
 	r := &run{t: t, d: deploy(t, 3), dice: newDice(seed), report: report{Seed: seed, Began: time.Now(), Nodes: 1}}
 	r.report.Nodes = len(r.d.nodes)
 	t.Logf("seed %d: %s=%d runs the same faults", seed, envSeed, seed)
-	r.d.scouts = probes(t, r.d.front.url, 6, 6, client.Config{})
 	r.load()
+	r.d.scouts = r.numbers.scout(t, r.d.front.url)
 	defer func() {
 		if err := r.report.print(); err != nil {
 			t.Error(err)

@@ -34,6 +34,11 @@ func newProbe(ctx context.Context, c *client.Client, conn *client.Conn) (*probe,
 	if err != nil {
 		return nil, err
 	}
+	return probeOf(ctx, conn, place)
+}
+
+// probeOf listens to a room in which there is a seat.
+func probeOf(ctx context.Context, conn *client.Conn, place client.Place) (*probe, error) {
 	room, err := conn.Join(ctx, place)
 	if err != nil {
 		return nil, err
@@ -189,6 +194,40 @@ func probes(t *testing.T, url string, rooms, perPlayer int, config client.Config
 	running.Wait()
 	if t.Failed() {
 		t.FailNow()
+	}
+	return all
+}
+
+// scout takes a seat in each of the ledger's rooms, to ask there who plays it; it says no numbers. It ends with the test.
+func (l *numbers) scout(t *testing.T, url string) (all []*probe) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c, err := newClient(url, playersHTTP())
+	if err == nil {
+		_, err = c.SignInGuest(ctx, "", "")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := c.Connect(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	for _, p := range l.players {
+		if p.game != "ledger" || p.mates[0] != p {
+			continue
+		}
+		place, err := c.JoinRoom(ctx, p.room.Place.Room.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		probe, err := probeOf(ctx, conn, place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, probe)
 	}
 	return all
 }
