@@ -340,3 +340,30 @@ func TestGatewaysAreReplacedAndEveryClientResumes(t *testing.T) {
 	}
 	t.Logf("%d messages said to %d players each", said, len(all))
 }
+
+func TestProcessThatNobodyCanRelieveDoesNotWaitOnSIGTERM(t *testing.T) {
+	t.Parallel()
+	p := start(t, "--data", t.TempDir(), "--drain", "1h").ready()
+	playRelay(t, p.URL)
+	p.terminate()
+	p.ended()
+}
+
+func TestSecondSIGTERMEndsTheWait(t *testing.T) {
+	t.Parallel()
+	rabbit, database := testservers.RabbitMQ(t), testservers.Postgres(t)
+	p := start(t, "--broker", rabbit.URL, "--store", database, "--drain", "1h").ready()
+	playRelay(t, p.URL)
+	p.terminate()
+	eventually(t, "draining", func() error {
+		if got := tool(t, "drain", "--broker", rabbit.URL); !contains([]byte(got), "drains") {
+			return fmt.Errorf("listed: %s", got)
+		}
+		return nil
+	})
+	if !p.alive() {
+		t.Fatal("it ended with a room that nobody else plays")
+	}
+	p.terminate()
+	p.ended()
+}
