@@ -23,8 +23,11 @@ const (
 	condemnAgain    = `UPDATE dead SET waiting = TRUE WHERE room = $1 AND condemned = $2`
 	absolveDead     = `UPDATE dead SET waiting = FALSE WHERE room = $1 AND condemned = $2`
 	selectCondemned = `SELECT condemned FROM dead WHERE room = $1 AND waiting ORDER BY id DESC LIMIT $2`
-	selectDead      = `SELECT letter, stack, body FROM dead WHERE id = $1`
-	deleteDead      = `DELETE FROM dead WHERE id = $1`
+	selectDead      = `SELECT letter, stack, body FROM dead WHERE id = $1 AND length(letter) > 0`
+	// A dropped letter goes, unless its message may still come: then it stays, empty, until that has been skipped.
+	emptyDead    = `UPDATE dead SET letter = $2, stack = $2, body = $2 WHERE id = $1 AND length(letter) > 0`
+	deleteDead   = `DELETE FROM dead WHERE id = $1 AND NOT waiting`
+	absolveEmpty = `DELETE FROM dead WHERE room = $1 AND condemned = $2 AND length(letter) = 0`
 )
 
 // bury keeps what a commit gives up, and notes what it has skipped.
@@ -35,8 +38,10 @@ func bury(ctx context.Context, q querier, c *store.Commit) error {
 		}
 	}
 	for _, key := range c.Absolve {
-		if _, err := q.exec(ctx, absolveDead, c.Room, key); err != nil {
-			return err
+		for _, statement := range []string{absolveDead, absolveEmpty} {
+			if _, err := q.exec(ctx, statement, c.Room, key); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -105,7 +110,7 @@ func (s *Store) DeadLetters(ctx context.Context, f store.DeadFilter, cursor stri
 	if !text(f.Room) || !text(f.Game) {
 		return nil, "", nil // nothing has such a name
 	}
-	query := `SELECT letter FROM dead`
+	query := `SELECT letter FROM dead WHERE length(letter) > 0`
 	var args []any
 	for _, term := range []struct{ column, value string }{
 		{"room =", f.Room}, {"game =", f.Game}, {"id <", cursor},
@@ -113,12 +118,8 @@ func (s *Store) DeadLetters(ctx context.Context, f store.DeadFilter, cursor stri
 		if term.value == "" {
 			continue
 		}
-		word := " AND "
-		if len(args) == 0 {
-			word = " WHERE "
-		}
 		args = append(args, term.value)
-		query += word + term.column + " $" + strconv.Itoa(len(args))
+		query += " AND " + term.column + " $" + strconv.Itoa(len(args))
 	}
 	args = append(args, limit+1)
 	query += ` ORDER BY id DESC LIMIT $` + strconv.Itoa(len(args))
@@ -166,15 +167,18 @@ func (s *Store) DeadLetter(ctx context.Context, id string) (l store.DeadLetter, 
 	return l, s.failed(ctx, "find dead letter", err)
 }
 
-// DropDeadLetter implements [store.DeadLetters].
+// DropDeadLetter implements [store.DeadLetters]. What is condemned stays so.
 func (s *Store) DropDeadLetter(ctx context.Context, id string) error {
 	if !text(id) {
 		return s.failed(ctx, "drop dead letter", store.ErrNotFound)
 	}
 	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
-		n, err := q.exec(ctx, deleteDead, id)
+		n, err := q.exec(ctx, emptyDead, id, []byte{})
 		if err == nil && n == 0 {
 			err = store.ErrNotFound
+		}
+		if err == nil {
+			_, err = q.exec(ctx, deleteDead, id)
 		}
 		return err
 	})

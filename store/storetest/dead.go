@@ -131,6 +131,31 @@ var deadCases = []testCase{
 		r = t.again(s, r, 4)
 		equal(t, "after one that held", words(r.N, len(r.Condemned), t.gold(s, user), t.letters(s, store.DeadFilter{})), "7 1 5 d1")
 	}},
+	{"DroppingALetterDoesNotLetItsMessagePlay", func(t *suite) {
+		s := t.open()
+		r := t.held(s, 2)
+		c := commit(r)
+		l := letter(r.Room.ID, "d1")
+		l.Condemned = "x"
+		c.Dead = []store.DeadLetter{l}
+		t.commit(s, c)
+		t.fatal("drop", s.DropDeadLetter(t.ctx(), "d1"))
+		t.want("drop again", s.DropDeadLetter(t.ctx(), "d1"), store.ErrNotFound)
+		_, err := s.DeadLetter(t.ctx(), "d1")
+		t.want("find", err, store.ErrNotFound)
+		equal(t, "letters", t.letters(s, store.DeadFilter{}), "")
+		r = t.again(s, r, 2)
+		equal(t, "condemned", strings.Join(r.Condemned, " "), "x")
+		c = commit(r)
+		c.Absolve = []string{"x"}
+		t.commit(s, c)
+		r = t.again(s, r, 3)
+		equal(t, "condemned after it was skipped", len(r.Condemned), 0)
+		c = commit(r)
+		c.Dead = []store.DeadLetter{letter(r.Room.ID, "d1")} // nothing is left of the old one
+		t.commit(s, c)
+		equal(t, "letters", t.letters(s, store.DeadFilter{}), "d1")
+	}},
 	{"LettersOutliveTheirRoom", func(t *suite) {
 		s := t.open()
 		r := t.held(s, 2)
