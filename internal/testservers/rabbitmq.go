@@ -212,6 +212,9 @@ func (n *Node) Kill() error { return n.end(syscall.SIGKILL) }
 // Signal sends s to the node and all its helpers; SIGSTOP freezes it.
 func (n *Node) Signal(s syscall.Signal) error { return syscall.Kill(-n.cmd.Process.Pid, s) }
 
+// Running reports whether the node was started and not stopped or killed since by this Node.
+func (n *Node) Running() bool { return n.cmd != nil }
+
 func (n *Node) end(s syscall.Signal) error {
 	if n.cmd == nil {
 		return nil

@@ -1,0 +1,389 @@
+package rabbitmq_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/broker/rabbitmq"
+	"github.com/madang-games/madang/internal/testservers"
+)
+
+// TestCluster has one cluster of three for all its cases; each leaves it whole.
+func TestCluster(t *testing.T) {
+	cluster := testservers.StartRabbitMQCluster(t, 3)
+	for _, c := range []struct {
+		name string
+		run  func(*testing.T, context.Context, *testservers.Cluster)
+	}{
+		{"leaders are spread", testLeadersAreSpread},
+		{"sick queues harm no other room", testSickQueues},
+		{"passing rooms go on elsewhere", testPassingRooms},
+		{"killed node", testKilledNode},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx := within(t)
+			defer revive(t, cluster)
+			c.run(t, ctx, cluster)
+			revive(t, cluster)
+			if err := cluster.AwaitWhole(ctx); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// revive starts what a case that has failed has left down.
+func revive(t *testing.T, c *testservers.Cluster) {
+	for _, n := range c.Nodes {
+		if !n.Running() {
+			if err := n.Start(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func join(t *testing.T, c *testservers.Cluster) *rabbitmq.Broker {
+	t.Helper()
+	b, err := rabbitmq.New(t.Context(), rabbitmq.Config{URLs: c.URLs(), Log: quiet()})
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+func do(t *testing.T, what string, f func() error) {
+	t.Helper()
+	if err := f(); err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// leaders counts the room queues that each node leads.
+func leaders(t *testing.T, ctx context.Context, n *testservers.Node) map[string]int {
+	t.Helper()
+	out, err := n.Control(ctx, "list_queues", "--no-table-headers", "name", "leader")
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for line := range strings.Lines(out) {
+		if f := strings.Fields(line); len(f) == 2 {
+			count[f[1]]++
+		}
+	}
+	return count
+}
+
+func testLeadersAreSpread(t *testing.T, ctx context.Context, c *testservers.Cluster) {
+	b := dial(t, c.Nodes[0].URL)
+	defer b.Close()
+	for i := range 12 {
+		open(t, ctx, b, fmt.Sprintf("spread%d", i))
+	}
+	count := leaders(t, ctx, c.Nodes[0])
+	for _, n := range c.Nodes {
+		if count[n.Name] < 2 {
+			t.Errorf("%s leads %d of 12 queues, want about 4: %v", n.Name, count[n.Name], count)
+		}
+	}
+	for i := range 12 {
+		do(t, "Delete", func() error { return b.Delete(ctx, fmt.Sprintf("spread%d", i)) })
+	}
+}
+
+// load is senders of numbered messages into rooms, and two workers that stand in line for each room.
+type load struct {
+	t     *testing.T
+	rooms []*loaded
+	stop  atomic.Bool
+	wait  sync.WaitGroup
+}
+
+type loaded struct {
+	name string
+	mu   sync.Mutex
+	sent uint64    // the last number that was receipted
+	seen uint64    // the last number that was handled in order
+	at   time.Time // when
+	gap  time.Duration
+	jump string // the first hole
+}
+
+// see notes a message; a number that was seen before is a double, which a room skips.
+func (r *loaded) see(n uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n > r.seen+1 && r.jump == "" {
+		r.jump = fmt.Sprintf("%d after %d", n, r.seen)
+	}
+	if n == r.seen+1 {
+		now := time.Now()
+		if !r.at.IsZero() {
+			r.gap = max(r.gap, now.Sub(r.at))
+		}
+		r.seen, r.at = n, now
+	}
+}
+
+func startLoad(t *testing.T, ctx context.Context, c *testservers.Cluster, prefix string, rooms int, d broker.Durability) *load {
+	t.Helper()
+	l := &load{t: t}
+	sender, one, two := join(t, c), join(t, c), join(t, c)
+	for i := range rooms {
+		r := &loaded{name: fmt.Sprintf("%s%d", prefix, i)}
+		l.rooms = append(l.rooms, r)
+		do(t, "Open", func() error { return sender.Open(ctx, broker.Spec{Room: r.name, Durability: d}) })
+	}
+	for i, r := range l.rooms {
+		for w, b := range []*rabbitmq.Broker{one, two} {
+			if i%2 == 1 {
+				b = []*rabbitmq.Broker{two, one}[w]
+			}
+			l.wait.Go(func() { l.work(ctx, b, r) })
+		}
+		l.wait.Go(func() {
+			for n := uint64(1); !l.stop.Load(); n++ {
+				if err := sender.Send(ctx, &broker.Message{Room: r.name, Seq: n}); err != nil {
+					t.Errorf("Send %d to %s: %v", n, r.name, err)
+					return
+				}
+				r.mu.Lock()
+				r.sent = n
+				r.mu.Unlock()
+				pace(ctx)
+			}
+		})
+	}
+	return l
+}
+
+// pace keeps a sender from being a benchmark.
+func pace(ctx context.Context) {
+	select {
+	case <-time.After(5 * time.Millisecond):
+	case <-ctx.Done():
+	}
+}
+
+// work is a worker's room: it comes back whenever it has lost its queue, until all is handled.
+func (l *load) work(ctx context.Context, b *rabbitmq.Broker, r *loaded) {
+	woken := make(chan struct{}, 1)
+	wake := func() {
+		select {
+		case woken <- struct{}{}:
+		default:
+		}
+	}
+	for !l.done(r) && ctx.Err() == nil {
+		try, cancel := context.WithTimeout(ctx, 10*time.Second)
+		pipe, err := b.Consume(try, broker.Consumption{Room: r.name, Wake: wake})
+		cancel()
+		if err != nil {
+			pace(ctx)
+			continue
+		}
+		var ds []broker.Delivery
+		for err == nil && !l.done(r) && ctx.Err() == nil {
+			if ds, err = pipe.Take(ds[:0]); err != nil {
+				break
+			}
+			for _, d := range ds {
+				r.see(d.Seq)
+			}
+			if len(ds) > 0 {
+				err = pipe.Ack(ds[len(ds)-1].Tag)
+				continue
+			}
+			select {
+			case <-woken:
+			case <-time.After(100 * time.Millisecond): // to see that all is done
+			case <-ctx.Done():
+			}
+		}
+		pipe.Close()
+	}
+}
+
+func (l *load) done(r *loaded) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return l.stop.Load() && r.seen >= r.sent
+}
+
+// moves waits until each room has handled another n messages.
+func (l *load) moves(ctx context.Context, n uint64) {
+	l.t.Helper()
+	for _, r := range l.rooms {
+		r.mu.Lock()
+		want := r.seen + n
+		r.mu.Unlock()
+		eventually(l.t, ctx, r.name+" goes on", func() bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.seen >= want
+		})
+	}
+}
+
+// end stops the senders, waits until all that was receipted is handled, and reports.
+func (l *load) end(ctx context.Context) {
+	l.t.Helper()
+	l.stop.Store(true)
+	l.wait.Wait()
+	var total uint64
+	var gaps []time.Duration
+	for _, r := range l.rooms {
+		if r.seen < r.sent || r.jump != "" {
+			l.t.Errorf("%s: %d receipted, %d handled, hole: %q", r.name, r.sent, r.seen, r.jump)
+		}
+		total += r.sent
+		gaps = append(gaps, r.gap)
+	}
+	if ctx.Err() != nil {
+		l.t.Fatalf("not in time: %v", ctx.Err())
+	}
+	slices.Sort(gaps)
+	l.t.Logf("%d rooms, %d receipted, lost 0; longest gap of a room: median %v, worst %v", len(l.rooms), total,
+		gaps[len(gaps)/2].Round(time.Millisecond), gaps[len(gaps)-1].Round(time.Millisecond))
+}
+
+func testKilledNode(t *testing.T, ctx context.Context, c *testservers.Cluster) {
+	l := startLoad(t, ctx, c, "killed", 12, broker.Kept)
+	l.moves(ctx, 20)
+	do(t, "Kill", c.Nodes[1].Kill)
+	l.moves(ctx, 100)
+	do(t, "Start", c.Nodes[1].Start)
+	l.moves(ctx, 50)
+	l.end(ctx)
+}
+
+// A passing room's messages may go with its node; the room goes on once somebody has opened it again.
+func testPassingRooms(t *testing.T, ctx context.Context, c *testservers.Cluster) {
+	home := dial(t, c.Nodes[1].URL)
+	rooms := []string{"pass0", "pass1", "pass2"}
+	for _, room := range rooms {
+		do(t, "Open", func() error { return home.Open(ctx, broker.Spec{Room: room, Durability: broker.Passing}) })
+	}
+	home.Close()
+	b := join(t, c)
+	var pipes []broker.Pipe
+	for _, room := range rooms {
+		pipe, _ := worker(t, ctx, b, room)
+		pipes = append(pipes, pipe)
+	}
+	do(t, "Kill", c.Nodes[1].Kill)
+	for i, room := range rooms {
+		eventually(t, ctx, room+": its worker hears of it", func() bool {
+			_, err := pipes[i].Take(nil)
+			return errors.Is(err, broker.ErrLost)
+		})
+		for n := uint64(1); n <= 3; n++ {
+			err := b.Send(ctx, &broker.Message{Room: room, Seq: n})
+			if errors.Is(err, broker.ErrNoRoom) {
+				do(t, "Open", func() error { return b.Open(ctx, broker.Spec{Room: room, Durability: broker.Passing}) })
+				err = b.Send(ctx, &broker.Message{Room: room, Seq: n})
+			}
+			if err != nil {
+				t.Fatalf("Send %d to %s: %v", n, room, err)
+			}
+		}
+		_, next := worker(t, ctx, b, room)
+		if d, err := next(); err != nil || d.Seq != 1 {
+			t.Fatalf("%s: got %d, %v; want 1", room, d.Seq, err)
+		}
+	}
+	do(t, "Start", c.Nodes[1].Start)
+}
+
+// Queues with their one member on a killed node are what every leaderless queue is like.
+func testSickQueues(t *testing.T, ctx context.Context, c *testservers.Cluster) {
+	conn, err := amqp.Dial(c.Nodes[1].URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const sick = 5
+	for i := range sick {
+		_, err := ch.QueueDeclare(fmt.Sprintf("room.sick%d", i), true, false, false, false, amqp.Table{
+			"x-queue-type": "quorum", "x-quorum-initial-group-size": 1, "x-single-active-consumer": true,
+			"x-max-length": 1000, "x-overflow": "reject-publish",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn.Close()
+	two := &testservers.Cluster{Nodes: []*testservers.Node{c.Nodes[0], c.Nodes[2]}}
+	l := startLoad(t, ctx, two, "healthy", 12, broker.Kept)
+	l.moves(ctx, 20)
+	b := join(t, two)
+	steady, _ := func() (broker.Pipe, error) {
+		open(t, ctx, b, "steady")
+		p, _ := worker(t, ctx, b, "steady")
+		return p, nil
+	}()
+	do(t, "Kill", c.Nodes[1].Kill)
+	var all sync.WaitGroup
+	for i := range sick {
+		room := fmt.Sprintf("sick%d", i)
+		all.Go(func() {
+			for n := uint64(1); n <= 3; n++ {
+				if err := b.Send(ctx, &broker.Message{Room: room, Seq: n}); err != nil {
+					t.Errorf("Send %d to %s: %v", n, room, err)
+				}
+			}
+		})
+		all.Go(func() {
+			var pipe broker.Pipe
+			for pipe == nil && ctx.Err() == nil {
+				try, cancel := context.WithTimeout(ctx, time.Second)
+				pipe, _ = b.Consume(try, broker.Consumption{Room: room})
+				cancel()
+			}
+			seen := uint64(0)
+			for seen < 3 && ctx.Err() == nil {
+				ds, err := pipe.Take(nil)
+				if err != nil {
+					t.Errorf("Take of %s: %v", room, err)
+					return
+				}
+				for _, d := range ds {
+					if d.Seq > seen+1 {
+						t.Errorf("%s: got %d after %d", room, d.Seq, seen)
+					}
+					seen = max(seen, d.Seq)
+				}
+				pace(ctx)
+			}
+		})
+	}
+	// The rooms that are well go on, those of this process too once the sick ones are known.
+	l.moves(ctx, 100)
+	eventually(t, ctx, "sick rooms are known", func() bool { return b.Suspects() >= sick })
+	_ = steady.Close()
+	steady, _ = worker(t, ctx, b, "steady")
+	for range 50 {
+		do(t, "Send", func() error { return b.Send(ctx, &broker.Message{Room: "steady"}) })
+		do(t, "Publish", func() error { return steady.Publish(ctx, []*broker.Output{{Room: "steady"}}) })
+		pace(ctx)
+	}
+	do(t, "Start", c.Nodes[1].Start)
+	all.Wait()
+	eventually(t, ctx, "nobody is suspect any more", func() bool { return b.Suspects() == 0 })
+	l.end(ctx)
+}
