@@ -315,7 +315,6 @@ func (r *room) rouse() (asleep bool, err error) {
 	if len(r.stash) > 0 {
 		return false, r.takeUp()
 	}
-	r.fails = 0
 	if !r.fires.IsZero() && !r.fires.After(r.w.now()) {
 		r.unsetAlarm()
 		r.owes = true
@@ -323,8 +322,13 @@ func (r *room) rouse() (asleep bool, err error) {
 	if r.asked.Swap(false) && (!r.minded.Load() || r.orphans.Load()) || r.owes {
 		// The message decides who plays: the worker that is the active one now.
 		r.owes = true
-		return false, r.sendWake()
+		if err := r.sendWake(); err != nil {
+			return false, err
+		}
+		r.fails = 0
+		return false, nil
 	}
+	r.fails = 0
 	return true, nil
 }
 
@@ -361,7 +365,13 @@ func (r *room) sendWake() error {
 	if ctx.Err() != nil {
 		ctx = r.w.work
 	}
-	err := r.w.broker.Send(ctx, &broker.Message{Room: r.id, Kind: broker.Wake, Time: r.w.now()})
+	wake := &broker.Message{Room: r.id, Kind: broker.Wake, Time: r.w.now()}
+	err := r.w.broker.Send(ctx, wake)
+	if errors.Is(err, broker.ErrNoRoom) { // a node of the broker may not know what another one does
+		if err = r.open(ctx); err == nil {
+			err = r.w.broker.Send(ctx, wake)
+		}
+	}
 	if err != nil && !errors.Is(err, broker.ErrFull) { // a full queue wakes it anyway
 		return fmt.Errorf("send wake: %w", err)
 	}
