@@ -23,7 +23,7 @@ const (
 // program; the zero value is the program without flags.
 type Config struct {
 	Listen     string        `default:":8080" env:"MADANG_LISTEN" placeholder:"ADDR" help:"Address to listen on; port 0 picks a free one and prints it (${default})."`
-	Data       string        `default:"./data" env:"MADANG_DATA" placeholder:"DIR" help:"Folder of the SQLite file (${default})."`
+	Data       string        `default:"./data" env:"MADANG_DATA" placeholder:"DIR" help:"Folder of the SQLite file and the embedded broker's journal (${default})."`
 	Role       []string      `default:"all" env:"MADANG_ROLE" placeholder:"ROLE" help:"What this process does: all, or any of lobby,web,worker (${default})."`
 	Broker     []string      `default:"memory" env:"MADANG_BROKER" placeholder:"URL" help:"memory, or amqp://user:password@host:5672/vhost; several with commas (${default})."`
 	Store      string        `default:"sqlite" env:"MADANG_STORE" placeholder:"URL" help:"sqlite, or postgres://user:password@host:5432/database (${default})."`

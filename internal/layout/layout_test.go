@@ -50,6 +50,7 @@ var plan = map[string]room{
 	"cmd/madang":           {4, []string{kong}},
 	"internal/chaos":       {9, nil},
 	"internal/layout":      {9, nil},
+	"internal/linear":      {9, []string{"github.com/anishathalye/porcupine"}},
 	"internal/system":      {9, nil},
 	"internal/testservers": {9, []string{"github.com/jackc/pgx/v5"}},
 }
