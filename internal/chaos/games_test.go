@@ -203,7 +203,13 @@ func (g *games) book(room string, two [2]*account, results [2]bot.Result) {
 		g.Otherwise++
 		say("ended by %s", over.Reason)
 	}
-	for i, side := range []string{"black", "white"} { // who joins first plays black
+	// Who joins first plays black: usually the one who made the room, but its lobby may have been frozen before it told the
+	// room, and then its guest is the first.
+	sides := [2]string{"black", "white"}
+	if results[0].Color == "white" && results[1].Color != "white" || results[1].Color == "black" && results[0].Color != "black" {
+		sides = [2]string{"white", "black"}
+	}
+	for i, side := range sides {
 		two[i].want.add(prize(over.Winner, side))
 	}
 	if results[0].Over == nil || results[1].Over == nil {
@@ -211,7 +217,7 @@ func (g *games) book(room string, two [2]*account, results [2]bot.Result) {
 		say("a side came back to a closed room and has not heard the end: %v, %v", results[0], results[1])
 		return
 	}
-	if results[0].Board != results[1].Board || *results[0].Over != *results[1].Over || results[0].Color != "black" || results[1].Color != "white" {
+	if results[0].Board != results[1].Board || *results[0].Over != *results[1].Over || results[0].Color != sides[0] || results[1].Color != sides[1] {
 		g.Differing++
 		say("the sides differ: %s %q %+v, %s %q %+v", results[0].Color, results[0].Board, *results[0].Over,
 			results[1].Color, results[1].Board, *results[1].Over)
