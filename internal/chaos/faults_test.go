@@ -149,15 +149,21 @@ func (d *deployment) settleIsland(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
 	for {
-		for _, s := range d.scouts {
-			pid, err := s.player(ctx)
-			if err != nil {
-				return err
-			}
-			for _, p := range d.of("worker") {
-				if d.island.holds(p) && p.pid() == pid {
-					return nil
+		// The dead are taken for alive for 3 s, and until then the island may be no room's first or second.
+		for until := time.Now().Add(5 * time.Second); time.Now().Before(until); {
+			for _, s := range d.scouts {
+				pid, err := s.player(ctx)
+				if err != nil {
+					return err
 				}
+				for _, p := range d.of("worker") {
+					if d.island.holds(p) && p.pid() == pid {
+						return nil
+					}
+				}
+			}
+			if err := pause(ctx, 100*time.Millisecond); err != nil {
+				return err
 			}
 		}
 		for _, p := range d.of("worker") {

@@ -21,16 +21,21 @@ type row struct {
 	NotRun        string   `json:"not_run,omitempty"`
 }
 
-// wrong says what in a row may not be, "" when nothing is.
-func (r *row) wrong() string {
+// wrong says what in a row may not be, "" when nothing is. Strict is for make chaos: it does not pass a game whose end a
+// player, being cut off at that moment, has not heard (docs/faults.md, "What is still wrong").
+func (r *row) wrong(strict bool) string {
 	var all []string
+	unseen := int64(r.Unseen)
+	if !strict {
+		unseen = 0
+	}
 	for _, c := range []struct {
 		n    int64
 		what string
 	}{
 		{int64(r.Lost), "lost"}, {r.Doubled, "doubled"}, {r.OutOfOrder, "out of order"}, {r.Resets, "snapshots in place of messages"},
 		{int64(r.Refused), "refused"}, {int64(r.Sent - r.Receipted), "without receipt"}, {int64(r.Differing), "boards that differ"},
-		{int64(r.Broken), "games whose end nobody knows"}, {int64(r.Unseen), "ends not heard by a side"},
+		{int64(r.Broken), "games whose end nobody knows"}, {unseen, "ends not heard by a side"},
 		{int64(r.Otherwise), "games ended by a timeout or an exit"}, {int64(r.BalancesWrong), "balances wrong"},
 	} {
 		if c.n != 0 {
@@ -54,14 +59,14 @@ type report struct {
 // print writes the table to standard output, and all of it as JSON to where envReport says.
 func (r *report) print() error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "fault\tsent\treceipted\theard\tlost\tdoubled\tout of order\tlongest gap\tgames\tboards differ\tbalances wrong\t")
+	fmt.Fprintln(w, "fault\tsent\treceipted\theard\tlost\tdoubled\tout of order\tlongest gap\tgames\tends unheard\tboards differ\tbalances wrong\t")
 	for _, x := range r.Rows {
 		if x.NotRun != "" {
-			fmt.Fprintf(w, "%s\tNOT RUN\t\t\t\t\t\t\t\t\t\t\n", x.Fault)
+			fmt.Fprintf(w, "%s\tNOT RUN\t\t\t\t\t\t\t\t\t\t\t\n", x.Fault)
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%d\t%d\t%d\t\n", x.Fault, x.Sent, x.Receipted, x.Heard, x.Lost, x.Doubled,
-			x.OutOfOrder, x.LongestGap.Round(time.Millisecond), x.Finished, x.Differing, x.BalancesWrong)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%d\t%d\t%d\t%d\t\n", x.Fault, x.Sent, x.Receipted, x.Heard, x.Lost, x.Doubled,
+			x.OutOfOrder, x.LongestGap.Round(time.Millisecond), x.Finished, x.Unseen, x.Differing, x.BalancesWrong)
 	}
 	fmt.Printf("\nseed %d, %d RabbitMQ nodes\n", r.Seed, r.Nodes)
 	if err := w.Flush(); err != nil {
