@@ -1,0 +1,111 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/store"
+)
+
+// This file is a room's place in the line of those who consume its queue.
+
+// The first-ranked worker stands behind the standby one when it has lost its place for a moment: frozen, cut off, restarted
+// under the same name. A standby worker that finds itself playing makes way after a while, at longer and longer
+// intervals should nobody step in.
+const (
+	yieldAfter = 6 * time.Second // longer than a dead worker is taken for alive
+	yieldMost  = 10 * time.Minute
+)
+
+// makeWay hands the room over when it is time to.
+func (r *room) makeWay() {
+	switch {
+	case r.aim != standby:
+		r.yieldAt, r.yields = time.Time{}, 0
+	case r.awake == nil:
+		r.yieldAt = time.Time{}
+	case r.yieldAt.IsZero():
+		wait := min(yieldAfter<<min(r.yields, 10), yieldMost)
+		r.yieldAt = r.w.now().Add(wait + rand.N(wait/2))
+	case !r.yieldAt.After(r.w.now()):
+		r.w.log.Debug("room makes way for its first worker", "room", r.id, "game", r.game.name)
+		r.yields++
+		r.yieldAt = time.Time{}
+		r.handOver()
+		r.notBefore = r.w.now().Add(r.w.standby)
+	}
+}
+
+// consume opens the room's pipe when it is time to.
+func (r *room) consume(signal <-chan struct{}, rank int) error {
+	switch {
+	case rank == first && r.fails == 0:
+		r.notBefore = time.Time{}
+	case rank != r.aim && rank == standby:
+		r.notBefore = later(r.notBefore, r.w.now().Add(r.w.standby))
+	}
+	r.aim = rank
+	if d := r.notBefore.Sub(r.w.now()); d > 0 {
+		select {
+		case <-time.After(d):
+		case <-signal:
+		case <-r.w.taking.Done():
+		}
+		return nil
+	}
+	select {
+	case r.w.opening <- struct{}{}:
+		defer func() { <-r.w.opening }()
+	case <-signal:
+		return nil
+	case <-r.w.taking.Done():
+		return nil
+	}
+	ctx := r.w.taking
+	consumption := broker.Consumption{Room: r.id, Prefetch: prefetch, Wake: r.poke}
+	pipe, err := r.w.broker.Consume(ctx, consumption)
+	if errors.Is(err, broker.ErrNoRoom) {
+		if err = r.open(ctx); err != nil {
+			return err
+		}
+		pipe, err = r.w.broker.Consume(ctx, consumption)
+	}
+	if err != nil {
+		return fmt.Errorf("consume: %w", err)
+	}
+	r.pipe = pipe
+	return nil
+}
+
+// open makes the room's queue if the room lives. The second look finds a room that has been closed and whose queue
+// was deleted just before it was made again.
+func (r *room) open(ctx context.Context) error {
+	if err := r.lives(ctx); err != nil {
+		return err
+	}
+	err := r.w.broker.Open(ctx, broker.Spec{Room: r.id, Durability: r.game.keep.durability(), Bound: r.game.policy.Queue})
+	if err != nil {
+		return fmt.Errorf("open queue: %w", err)
+	}
+	if err = r.lives(ctx); errors.Is(err, errGone) {
+		if err := r.w.broker.Delete(ctx, r.id); err != nil {
+			return fmt.Errorf("delete queue: %w", err)
+		}
+	}
+	return err
+}
+
+func (r *room) lives(ctx context.Context) error {
+	is, err := r.w.store.Room(ctx, r.id)
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && is.State == store.Closed:
+		return errGone
+	case err != nil:
+		return fmt.Errorf("look room up: %w", err)
+	}
+	return nil
+}
