@@ -152,7 +152,7 @@ func TestCheckpointedRoomGoesOnFromItsCheckpointInANewEpoch(t *testing.T) {
 	w.listen("r")
 	first := w.start(nil, nil)
 	w.join("r", "ann")
-	w.awaitType("$joined", 1) // which is committed at once, with whatever came with it
+	w.awaitType("$joined", 1)    // which is committed at once, with whatever came with it
 	for n := range uint64(300) { // 256 unacked ones make it save
 		w.say("r", "ann", n+1, "add", said{})
 	}
