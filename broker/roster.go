@@ -122,8 +122,11 @@ const connPrefix = 8
 func NewConn(process string) string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return process[:min(len(process), connPrefix)] + "." + hex.EncodeToString(b[:])
+	return GatewayPrefix(process) + "." + hex.EncodeToString(b[:])
 }
+
+// GatewayPrefix is how the names of the connections of the gateway in process begin, before the dot.
+func GatewayPrefix(process string) string { return process[:min(len(process), connPrefix)] }
 
 // GatewayOf returns what the process id of conn's gateway begins with; ok is false for what is no connection of a
 // gateway.

@@ -39,8 +39,7 @@ func (w *Worker) checkGateways() {
 func (w *Worker) gateways() []string {
 	var all []string
 	for _, p := range w.roster.All() {
-		prefix, _ := broker.GatewayOf(broker.NewConn(p.ID))
-		all = append(all, prefix)
+		all = append(all, broker.GatewayPrefix(p.ID))
 	}
 	return all
 }

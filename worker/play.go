@@ -15,9 +15,10 @@ import (
 func (r *room) play(ev *handlers.Event, d *broker.Delivery) (handlers.Result, error) {
 	a := r.awake
 	c := &a.change
-	key := condemnKey(ev, d)
-	if key != "" && slices.Contains(a.condemned, key) {
-		ev.Skip = true
+	var key string
+	if len(a.condemned) > 0 { // seldom: the key costs more than the message
+		key = condemnKey(ev, d)
+		ev.Skip = key != "" && slices.Contains(a.condemned, key)
 	}
 	for try := 1; ; try++ {
 		ev.Again = ev.Kind != handlers.EventTick && !ev.Skip && try < r.game.policy.Attempts

@@ -19,8 +19,8 @@ import (
 // goroutine still does can be committed; and the room begins anew, here or elsewhere, where the condemned message
 // is skipped when it comes again.
 
-// watchEvery is how often running functions are looked at.
-const watchEvery = 50 * time.Millisecond
+// watchEvery is how often running functions are looked at, at least.
+const watchEvery = 250 * time.Millisecond
 
 // errAbandoned: this goroutine ran too long in a function of the game; the room is another's.
 var errAbandoned = errors.New("room was given up by its watchdog")
@@ -64,7 +64,11 @@ func (run *running) mark() {
 
 // watchRunning looks after functions that run long, until ctx ends.
 func (w *Worker) watchRunning(ctx context.Context) {
-	tick := time.NewTicker(watchEvery)
+	every := watchEvery
+	for _, g := range w.games {
+		every = min(every, g.policy.Slow/4, g.policy.Limit/4)
+	}
+	tick := time.NewTicker(max(every, time.Millisecond))
 	defer tick.Stop()
 	var rooms []*room
 	for {
@@ -112,10 +116,8 @@ func (r *room) checkRunning() {
 	}
 	r.w.log.Error("handler runs too long; the message is given up and the room begins anew", args...)
 	r.game.counts.hung.Inc()
-	r.w.running.Add(1)
-	r.w.running.Done() // the goroutine's that is left behind
 	go func() {
-		defer r.w.running.Done()
+		defer r.w.running.Done() // for the goroutine that is left behind
 		r.abandon(&ev, d, took, stack)
 	}()
 }
