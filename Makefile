@@ -19,12 +19,12 @@ build: ## build bin/madang
 
 .PHONY: test
 test: ## all tests; brings RabbitMQ, PostgreSQL and Chromium up by itself (PKG=./worker for one package)
-	$(UP) go test -timeout 14m $(PKG)
+	$(UP) go test -count=1 -timeout 14m $(PKG)
 	@$(MAKE) --no-print-directory test-js
 
 .PHONY: race
 race: ## all tests with the race detector (needs a C compiler)
-	MADANG_TEST_RACE=1 $(UP) go test -race -timeout 25m $(PKG)
+	MADANG_TEST_RACE=1 $(UP) go test -race -count=1 -timeout 25m $(PKG)
 
 .PHONY: test-js
 test-js: ## the JavaScript client's tests, where Node is there

@@ -163,11 +163,11 @@ func TestBothSchemasHaveTheSameColumns(t *testing.T) {
 	}
 }
 
-// gate is a way to a server that can be shut.
+// gate is a way to a server that can be shut. Its port stays its own meanwhile: whoever comes to a shut gate is cut off at once.
 type gate struct {
-	t        *testing.T
-	to, addr string
+	to       string
 	mu       sync.Mutex
+	isOpen   bool
 	listener net.Listener
 	conns    map[net.Conn]bool
 	running  sync.WaitGroup
@@ -183,45 +183,41 @@ func gated(t *testing.T, dsn string) (string, *gate) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gate{t: t, to: u.Host, addr: l.Addr().String(), conns: map[net.Conn]bool{}}
-	l.Close()
-	t.Cleanup(func() { g.shut(); g.running.Wait() })
-	u.Host = g.addr
+	g := &gate{to: u.Host, listener: l, conns: map[net.Conn]bool{}}
+	g.running.Go(g.run)
+	t.Cleanup(func() { l.Close(); g.shut(); g.running.Wait() })
+	u.Host = l.Addr().String()
 	return u.String(), g
 }
 
-func (g *gate) open() {
-	g.t.Helper()
-	l, err := net.Listen("tcp", g.addr)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	g.mu.Lock()
-	g.listener = l
-	g.mu.Unlock()
-	g.running.Go(func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", g.to)
-			if err != nil {
-				in.Close()
-				continue
-			}
-			g.mu.Lock()
-			if g.listener != l {
-				in.Close()
-				out.Close()
-			} else {
-				g.conns[in], g.conns[out] = true, true
-			}
-			g.mu.Unlock()
+func (g *gate) run() {
+	for {
+		in, err := g.listener.Accept()
+		if err != nil {
+			return
+		}
+		out, err := net.Dial("tcp", g.to)
+		if err != nil {
+			in.Close()
+			continue
+		}
+		g.mu.Lock()
+		if !g.isOpen {
+			in.Close()
+			out.Close()
+		} else {
+			g.conns[in], g.conns[out] = true, true
 			g.running.Go(func() { pipe(in, out) })
 			g.running.Go(func() { pipe(out, in) })
 		}
-	})
+		g.mu.Unlock()
+	}
+}
+
+func (g *gate) open() {
+	g.mu.Lock()
+	g.isOpen = true
+	g.mu.Unlock()
 }
 
 func pipe(to, from net.Conn) {
@@ -245,10 +241,7 @@ func pipe(to, from net.Conn) {
 func (g *gate) shut() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.listener != nil {
-		g.listener.Close()
-		g.listener = nil
-	}
+	g.isOpen = false
 	for c := range g.conns {
 		c.Close()
 		delete(g.conns, c)
