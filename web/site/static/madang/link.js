@@ -24,11 +24,12 @@ const finals = new Set(["not_signed_in", "session_replaced"]);
 const CONNECT_MS = 10_000; // from opening the socket to CONNECTED
 const BEAT_MS = 20_000; // what we offer and ask for
 const FIRST_MS = 200, LONGEST_MS = 10_000; // between two tries
-const STEADY_MS = 5_000; // a connection that lived so long was a good one
+const SHORT_MS = 1_000; // a wait is never longer while the outage is young
 
 /**
  * One STOMP connection that keeps coming back: after a loss it waits 0.2 s at most, then twice as long each time up to 10 s,
- * a random part of it left out so that thousands of clients don't return in one moment.
+ * but no longer than a second or a tenth of what the outage has lasted, whichever is more, so that a short outage costs a
+ * second more at most. A random part of it, up to a half, is left out so that thousands of clients don't return in one moment.
  */
 export class Link {
   /** @type {State} */
@@ -37,6 +38,8 @@ export class Link {
   #ws;
   #url = "";
   #tries = 0;
+  #waited = 0; // before the last try
+  #outage = 0; // when it began
   #liveSince = 0;
   #heard = 0; // when the server's last bytes came
   #silence = Infinity; // how long the server may be silent
@@ -71,6 +74,7 @@ export class Link {
     if (running && url === this.#url) return;
     this.#url = url;
     this.#tries = 0;
+    this.#outage = Date.now();
     this.#open();
   }
 
@@ -193,12 +197,27 @@ export class Link {
   #lost(ws, code) {
     if (ws !== this.#ws) return;
     this.#hangUp();
-    if (this.#liveSince && Date.now() - this.#liveSince > STEADY_MS) this.#tries = 0;
-    this.#liveSince = 0;
-    const most = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.#tries++, 10));
-    const wait = most / 2 + (Math.random() * most) / 2;
+    const wait = this.#next(Date.now());
     this.#timer = setTimeout(() => this.#open(), wait);
     this.#turn({ name: "waiting", until: Date.now() + wait, code });
+  }
+
+  /**
+   * How long to wait now. A connection that stood for longer than it was waited for ends the row of failures; one that is
+   * thrown out at once does not.
+   *
+   * @param {number} now
+   */
+  #next(now) {
+    const stood = this.#liveSince && now - this.#liveSince;
+    if (this.#liveSince) this.#outage = now;
+    if (stood > this.#waited) this.#tries = 0;
+    let most = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.#tries, 10));
+    if (!this.#liveSince || !this.#tries) most = Math.min(most, Math.max(SHORT_MS, (now - this.#outage) / 10));
+    this.#liveSince = 0;
+    this.#tries++;
+    this.#waited = most / 2 + (Math.random() * most) / 2;
+    return this.#waited;
   }
 
   /** Ends the socket and every timer; what the socket still says goes unheard. */
