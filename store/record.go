@@ -5,12 +5,12 @@ import "context"
 // Record is what a room's worker keeps: its memory, and where its line of outputs stands.
 type Record struct {
 	Room      Room
-	Term      uint64 // of the worker that holds the room
-	Epoch     uint64 // of the line, from 1
-	N         uint64 // number of the last output, 0 before the first
-	Published uint64 // outputs up to this number are known to be published
-	Memory    []byte // as the game's engine encodes it
-	Log       []Logged
+	Term      uint64   // of the worker that holds the room
+	Epoch     uint64   // of the line, from 1
+	N         uint64   // number of the last output, 0 before the first
+	Published uint64   // outputs up to this number are known to be published
+	Memory    []byte   // as the game's engine encodes it
+	Log       []Logged // kept runs with outputs above Published, oldest first; Records.Log has the others too
 	Condemned []string // of the room's dead letters that are condemned, see [DeadLetter]; at most 100, the newest
 }
 
@@ -48,6 +48,9 @@ type Records interface {
 	// TakeUp raises the room's term and returns its record: from now on only commits with that term succeed. It
 	// works on closed rooms too. ErrNotFound.
 	TakeUp(ctx context.Context, room string) (Record, error)
+	// Log returns the kept runs of an epoch of a room, oldest first; none is no error. Its worker reads them when somebody
+	// asks for what is long past, so that taking a room up costs the same however much it keeps.
+	Log(ctx context.Context, room string, epoch uint64) ([]Logged, error)
 	// Commit makes the change; on return it is as durable as the back end's settings promise. ErrStaleTerm,
 	// ErrRoomClosed when the room is closed already.
 	Commit(ctx context.Context, c *Commit) (closed bool, err error)

@@ -11,6 +11,12 @@ func (r *room) answerAttach(ev *handlers.Event, d *broker.Delivery) error {
 	m, at := d.Message, ev.Time
 	a := r.awake
 	missed, ok := a.line.since(m.Resume)
+	if !ok && a.line.reaches(m.Resume) {
+		if err := r.recall(); err != nil {
+			return err
+		}
+		missed, ok = a.line.since(m.Resume)
+	}
 	if !ok {
 		return r.answerSnapshot(ev, d)
 	}
@@ -55,14 +61,22 @@ func (r *room) answerSnapshot(ev *handlers.Event, d *broker.Delivery) error {
 
 // answerAgain adds the remembered answers to a message that its client has sent before. The very same message given
 // twice by a gateway or the broker has no answer: that is on its way, or was seen.
-func (r *room) answerAgain(m *broker.Message) {
+func (r *room) answerAgain(m *broker.Message) error {
 	if m.Seq == 0 || m.Conn == "" {
-		return
+		return nil
 	}
 	a := r.awake
-	for _, e := range a.line.answers(m) {
+	answers := a.line.answers(m)
+	if len(answers) == 0 && a.line.older {
+		if err := r.recall(); err != nil {
+			return err
+		}
+		answers = a.line.answers(m)
+	}
+	for _, e := range answers {
 		o := *e.Output
 		o.Part, o.Term, o.Conn = broker.Again, a.term, m.Conn
 		a.change.out = append(a.change.out, &o)
 	}
+	return nil
 }

@@ -65,6 +65,39 @@ func answers(heard []*broker.Output, attempt string) (s string) {
 	return s
 }
 
+func TestTheNextWorkerAnswersWhatIsLongPast(t *testing.T) {
+	t.Parallel()
+	const said40 = 40
+	w := newWorld(t, tallyGame(handlers.Policy{Retain: 16}, 0))
+	w.room("r", "ann", "bob")
+	w.listen("r")
+	p := w.start(nil, nil)
+	w.join("r", "ann", "bob")
+	for n := range uint64(said40) {
+		w.say("r", "ann", n+1, "add", said{})
+		w.awaitType("added", int(n)+1) // each has a commit
+	}
+	p.kill()
+	w.start(nil, nil)
+	w.attach("r", "bob", "c1", "near", broker.Position{Epoch: 1, N: 30})
+	w.attach("r", "bob", "c2", "far", broker.Position{Epoch: 1, N: 3})
+	for n := range uint64(said40) { // and goes on forgetting
+		w.say("r", "bob", n+1, "add", said{})
+		w.awaitType("added", said40+int(n)+1)
+	}
+	heard := w.awaitType("added", 2*said40)
+	if got, want := answers(heard, "near"), "replay@31 replay@32 replay@33 replay@34 replay@35 replay@36 replay@37 replay@38 replay@39 replay@40 replay@41 replay@42 live@42"; got != want {
+		t.Errorf("attach was given %s, want %s", got, want)
+	}
+	if got, want := answers(heard, "far"), "snapshot@42"; got != want {
+		t.Errorf("attach from long ago was given %s, want %s", got, want)
+	}
+	kept, err := w.store.Log(t.Context(), "r", 1)
+	if err != nil || len(kept) > 2*16+4 {
+		t.Errorf("store keeps %d runs, %v; want about 16 to 32", len(kept), err)
+	}
+}
+
 func TestReplayHidesWhatIsForOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tallyGame(handlers.Policy{}, 0))

@@ -37,6 +37,7 @@ type line struct {
 	ring   []entry         // the remembered ones: consecutive, the last one is at.N
 	bytes  int             // of ring
 	runs   []run           // what the store keeps, oldest first (Durable)
+	older  bool            // the store may keep runs before these, which were not read when the room was taken up
 }
 
 // run is a kept run of outputs.
@@ -99,6 +100,18 @@ func (l *line) log(entries []entry) *store.Logged {
 	return kept
 }
 
+// full reports whether it may be time to forget some of what was not read.
+func (l *line) full() bool {
+	if !l.older || len(l.runs) == 0 {
+		return false
+	}
+	size := 0
+	for _, r := range l.runs {
+		size += r.size
+	}
+	return size > retainBytes/4 || l.at.N+1-l.runs[0].first > uint64(max(16, l.retain/4))
+}
+
 // forget says up to which number kept runs may be dropped, so that about retain outputs stay, and takes these as
 // dropped; 0: none. Nothing that is not known to be published is dropped. It waits until a quarter of retain is too
 // many, so that most commits have nothing to drop.
@@ -140,6 +153,7 @@ func (l *line) load(rec *store.Record) (unpublished []entry, ok bool) {
 		l.runs = append(l.runs, run{kept.First, kept.Last, len(kept.Data)})
 	}
 	if len(all) == 0 || all[len(all)-1].At.N != rec.N {
+		l.older = rec.N > 0
 		return nil, rec.Published >= rec.N
 	}
 	missing := rec.N - min(rec.Published, rec.N)
@@ -149,7 +163,54 @@ func (l *line) load(rec *store.Record) (unpublished []entry, ok bool) {
 	for _, e := range all {
 		l.remember(e)
 	}
+	l.older = all[0].At.N > 1
 	return all[uint64(len(all))-missing:], true
+}
+
+// reaches reports whether it is worth to recall for what followed p.
+func (l *line) reaches(p broker.Position) bool {
+	return l.older && p.Epoch == l.at.Epoch && p.N < l.at.N
+}
+
+// recall puts before the line what the store keeps of it, all runs of which are given. What does not connect to the line
+// is not remembered.
+func (l *line) recall(room string, all []store.Logged) {
+	l.older = false
+	next := l.at.N + 1
+	if len(l.ring) > 0 {
+		next = l.ring[0].At.N
+	}
+	from := l.at.N + 1 // of the first run that the line knows
+	if len(l.runs) > 0 {
+		from = l.runs[0].first
+	}
+	var runs []run
+	for _, kept := range all {
+		if kept.Last < from {
+			runs = append(runs, run{kept.First, kept.Last, len(kept.Data)})
+		}
+	}
+	l.runs = append(runs, l.runs...)
+	var before []entry // the newest first
+	for _, kept := range slices.Backward(all) {
+		if kept.First >= next {
+			continue
+		}
+		entries, err := decodeLog(room, l.at.Epoch, kept.First, kept.Last, kept.Data)
+		if err != nil || kept.Last+1 < next {
+			break
+		}
+		for _, e := range slices.Backward(entries[:next-kept.First]) {
+			before = append(before, e)
+			next--
+		}
+	}
+	slices.Reverse(before)
+	newer := l.ring
+	l.ring, l.bytes = nil, 0
+	for _, e := range append(before, newer...) {
+		l.remember(e)
+	}
 }
 
 // restart begins a new epoch: continuity was lost.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,76 @@ func TestLoadSaysWhatIsLost(t *testing.T) {
 		if ok != c.ok || ok && len(l.ring) != c.ring {
 			t.Errorf("%s: whole %t with %d remembered, want %t with %d", c.name, ok, len(l.ring), c.ok, c.ring)
 		}
+	}
+}
+
+func TestRecallPutsWhatConnectsBeforeTheLine(t *testing.T) {
+	t.Parallel()
+	var all []store.Logged
+	whole := line{at: broker.Position{Epoch: 1}, retain: 100}
+	for range 10 {
+		var entries []entry
+		for range 3 {
+			e := entryOf(int(whole.at.N))
+			whole.add(e)
+			entries = append(entries, e)
+		}
+		all = append(all, *whole.log(entries))
+	}
+	hole := append(slices.Clone(all[:2]), all[3:]...)
+	damaged := slices.Clone(all)
+	damaged[4].Data = []byte{logVersion}
+	for _, c := range []struct {
+		name      string
+		published uint64
+		tail      []store.Logged // read when the room is taken up
+		all       []store.Logged
+		retain    int
+		first     uint64 // the oldest that is remembered afterwards
+		runs      int
+	}{
+		{"all", 27, all[9:], all, 100, 1, 10},
+		{"nothing was unpublished", 30, nil, all, 100, 1, 10},
+		{"as many as are retained", 27, all[9:], all, 20, 12, 10},
+		{"a hole", 27, all[9:], hole, 100, 10, 9},
+		{"damaged", 27, all[9:], damaged, 100, 16, 10},
+		{"nothing is left", 27, all[9:], all[9:], 100, 28, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			l := line{retain: c.retain}
+			rec := store.Record{Room: store.Room{ID: "r"}, Epoch: 1, N: 30, Published: c.published, Log: c.tail}
+			if _, ok := l.load(&rec); !ok || !l.reaches(broker.Position{Epoch: 1, N: 4}) {
+				t.Fatalf("loaded %t, something older %t; want both", ok, l.older)
+			}
+			l.add(entryOf(30)) // before anybody asks
+			l.log(l.ring[len(l.ring)-1:])
+			l.recall("r", c.all)
+			if l.ring[0].At.N != c.first || l.ring[len(l.ring)-1].At.N != 31 {
+				t.Errorf("remembers %d to %d, want %d to 31", l.ring[0].At.N, l.ring[len(l.ring)-1].At.N, c.first)
+			}
+			bytes := 0
+			for i, e := range l.ring {
+				if e.At.N != c.first+uint64(i) || len(e.Body) != int(e.At.N-1) {
+					t.Fatalf("output %d is %v with %d bytes, want %d with %d", i, e.At, len(e.Body), c.first+uint64(i), e.At.N-1)
+				}
+				bytes += e.size()
+			}
+			if bytes != l.bytes {
+				t.Errorf("counts %d bytes, want %d", l.bytes, bytes)
+			}
+			if l.reaches(broker.Position{Epoch: 1, N: 4}) {
+				t.Error("asks for what was read")
+			}
+			if len(l.runs) != c.runs+1 {
+				t.Errorf("knows %d runs, want %d", len(l.runs), c.runs+1)
+			}
+			for i := range l.runs[1:] {
+				if l.runs[i].last >= l.runs[i+1].first {
+					t.Errorf("run %v comes before %v", l.runs[i], l.runs[i+1])
+				}
+			}
+		})
 	}
 }
 

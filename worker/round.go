@@ -151,7 +151,9 @@ func (r *room) hear(d *broker.Delivery, now time.Time) error {
 	if res.Duplicate {
 		r.game.counts.duplicates.Inc()
 		if kind == handlers.EventSay {
-			r.answerAgain(d.Message)
+			if err := r.answerAgain(d.Message); err != nil {
+				return err
+			}
 		}
 	}
 	if kind == handlers.EventAttach && !a.change.ended && !ev.Skip && !slices.Contains(res.Unseated, d.User) {

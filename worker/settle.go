@@ -129,6 +129,11 @@ func (r *room) addChange(to *store.Commit) (err error) {
 	}
 	if r.game.keep == durable {
 		to.Log = a.line.log(c.lines)
+		if a.line.full() {
+			if err := r.recall(); err != nil {
+				return err
+			}
+		}
 		to.Forget = a.line.forget(to.Published)
 	}
 	to.Dead, to.Absolve = c.dead, c.absolve

@@ -77,8 +77,13 @@ func (r *room) takeUp() error {
 		condemned: rec.Condemned,
 		line:      line{retain: r.game.policy.Retain},
 	}
-	unpublished, ok := a.line.load(&rec)
 	fresh := rec.Term == 1 && rec.N == 0
+	if r.game.keep != durable && rec.N > 0 && rec.Published == rec.N { // it goes on where it was let go
+		if rec.Log, err = r.readLog(rec.Epoch); err != nil {
+			return err
+		}
+	}
+	unpublished, ok := a.line.load(&rec)
 	switch {
 	case r.game.keep != durable && !fresh:
 		err = r.goOn(a, &rec, ok)
@@ -120,7 +125,7 @@ func (r *room) goOn(a *awake, rec *store.Record, whole bool) error {
 	if orderly := rec.N > 0 && rec.Published == rec.N; !orderly || !whole {
 		a.line.restart()
 	}
-	a.line.runs = nil
+	a.line.runs, a.line.older = nil, false
 	a.published, a.noted = a.line.at.N, 0
 	r.awake = a // for commit
 	defer func() { r.awake = nil }()
@@ -156,6 +161,32 @@ func (r *room) raiseTerm() (store.Record, error) {
 		}
 		if err := r.pause(try); err != nil {
 			return rec, err
+		}
+	}
+}
+
+// recall reads what the line keeps from before the room was taken up, once: when somebody asks for it, or when it is time
+// to forget some of it. Not before, so that a worker's death costs the same whatever its rooms have kept.
+func (r *room) recall() error {
+	kept, err := r.readLog(r.awake.line.at.Epoch)
+	if err == nil {
+		r.awake.line.recall(r.id, kept)
+	}
+	return err
+}
+
+// readLog reads all that the room keeps of an epoch, waiting while the store is unavailable.
+func (r *room) readLog(epoch uint64) ([]store.Logged, error) {
+	for try := 0; ; try++ {
+		kept, err := r.w.store.Log(r.w.work, r.id, epoch)
+		if err == nil {
+			return kept, nil
+		}
+		if try == 0 {
+			r.w.log.Warn("room waits for the store", "room", r.id, "game", r.game.name, "error", err)
+		}
+		if err := r.pause(try); err != nil {
+			return nil, err
 		}
 	}
 }

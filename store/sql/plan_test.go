@@ -20,7 +20,7 @@ func TestSQLiteScansNoTable(t *testing.T) {
 	defer s.Close()
 	for _, c := range []struct{ query, want string }{
 		{deleteLog, "SEARCH log USING PRIMARY KEY (room=? AND (epoch,last)<(?,?))"},
-		{selectLog, "SEARCH log USING PRIMARY KEY (room=? AND epoch=?)"},
+		{selectLog, "SEARCH log USING PRIMARY KEY (room=? AND epoch=? AND last>?)"},
 		{selectAlive, "SEARCH r USING INDEX rooms_alive_by_game (game=? AND version=? AND id>?)"},
 		{selectFree, "SEARCH r USING INDEX rooms_alive_by_game (game=? AND version=?)"},
 		{selectUnswept, "SCAN r USING INDEX rooms_unswept"},

@@ -21,8 +21,9 @@ const (
 		FROM (SELECT room FROM records WHERE room = ANY($1) ORDER BY room FOR NO KEY UPDATE) held WHERE r.room = held.room
 		RETURNING r.room, r.term, r.epoch, r.n, r.published, r.memory`
 	// The next ones begin after the rows are locked, and so see the last commit of whoever had a room.
-	selectRooms      = `SELECT ` + roomColumns + ` FROM rooms r WHERE r.id = ANY($1)`
-	selectLogs       = `SELECT l.room, l.first, l.last, l.data FROM log l JOIN records r ON r.room = l.room AND r.epoch = l.epoch WHERE l.room = ANY($1) ORDER BY l.room, l.last`
+	selectRooms = `SELECT ` + roomColumns + ` FROM rooms r WHERE r.id = ANY($1)`
+	selectLogs  = `SELECT l.room, l.first, l.last, l.data FROM log l JOIN records r ON r.room = l.room AND r.epoch = l.epoch AND l.last > r.published
+		WHERE l.room = ANY($1) ORDER BY l.room, l.last`
 	selectCondemneds = `SELECT room, condemned FROM dead WHERE room = ANY($1) AND waiting ORDER BY room, id DESC`
 )
 

@@ -13,7 +13,7 @@ import (
 
 const (
 	raiseTerm = `UPDATE records SET term = term + 1 WHERE room = $1 RETURNING term, epoch, n, published, memory`
-	selectLog = `SELECT first, last, data FROM log WHERE room = $1 AND epoch = $2 ORDER BY last`
+	selectLog = `SELECT first, last, data FROM log WHERE room = $1 AND epoch = $2 AND last > $3 ORDER BY last`
 
 	// The fence: everything else of a commit follows only when this has found its row.
 	updateRecord = `UPDATE records SET epoch = $3, n = $4, published = $5, wake = $6, memory = COALESCE($7, memory)
@@ -57,13 +57,29 @@ func takeUp(ctx context.Context, q querier, id string) (r store.Record, err erro
 	if r.Condemned, err = condemned(ctx, q, id); err != nil {
 		return r, err
 	}
-	err = all(ctx, q, selectLog, []any{id, int64(r.Epoch)}, func(rows *stdsql.Rows) error {
+	r.Log, err = runs(ctx, q, id, r.Epoch, r.Published)
+	return r, err
+}
+
+// runs are the kept runs with outputs above a number.
+func runs(ctx context.Context, q querier, room string, epoch, above uint64) (kept []store.Logged, err error) {
+	err = all(ctx, q, selectLog, []any{room, int64(epoch), int64(above)}, func(rows *stdsql.Rows) error {
 		var l store.Logged
 		err := rows.Scan(&l.First, &l.Last, &l.Data)
-		r.Log = append(r.Log, l)
+		kept = append(kept, l)
 		return err
 	})
-	return r, err
+	return kept, err
+}
+
+// Log implements [store.Records].
+func (s *Store) Log(ctx context.Context, room string, epoch uint64) ([]store.Logged, error) {
+	var kept []store.Logged
+	err := s.db.read(ctx, func(ctx context.Context, q querier) (err error) {
+		kept, err = runs(ctx, q, room, epoch, 0)
+		return err
+	})
+	return kept, s.failed(ctx, "read log", err)
 }
 
 // Commit implements [store.Records]. It gathers commits that come at the same time into one transaction. Once that has

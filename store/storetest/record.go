@@ -101,6 +101,38 @@ var recordCases = []testCase{
 		r = t.again(s, r, 3)
 		t.log(r, "101-120:5", "121-121:")
 	}},
+	{"TakingUpReadsOnlyWhatMayNotBePublished", func(t *suite) {
+		s := t.open()
+		r := t.held(s, 2)
+		for n := uint64(1); n <= 4; n++ {
+			c := commit(r)
+			c.N, c.Published = 10*n, 10*(n-1)
+			c.Log = &store.Logged{First: 10*n - 9, Last: 10 * n, Data: fmt.Append(nil, n)}
+			t.commit(s, c)
+		}
+		r = t.again(s, r, 2)
+		t.log(r, "31-40:4")
+		c := commit(r)
+		c.N, c.Published = 40, 34 // in the midst of a run
+		t.commit(s, c)
+		t.log(t.again(s, r, 3), "31-40:4")
+		whole, err := s.Log(t.ctx(), r.Room.ID, 1)
+		t.fatal("log", err)
+		t.log(store.Record{Log: whole}, "1-10:1", "11-20:2", "21-30:3", "31-40:4")
+		r = t.again(s, r, 4)
+		c = commit(r)
+		c.N, c.Published = 40, 40
+		t.commit(s, c)
+		t.log(t.again(s, r, 5))
+		for _, none := range []struct {
+			room  string
+			epoch uint64
+		}{{r.Room.ID, 2}, {"nowhere", 1}} {
+			got, err := s.Log(t.ctx(), none.room, none.epoch)
+			t.fatal("log", err)
+			equal(t, "runs", len(got), 0)
+		}
+	}},
 	{"AnotherEpochForgetsTheOlder", func(t *suite) {
 		s := t.open()
 		r := t.held(s, 2)
