@@ -39,6 +39,7 @@ func TestCluster(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			ctx := within(t)
 			defer revive(t, cluster)
+			defer tell(t, cluster)
 			c.run(t, ctx, cluster)
 			revive(t, cluster)
 			if err := cluster.AwaitWhole(ctx); err != nil {
@@ -58,6 +59,28 @@ func revive(t *testing.T, c *testservers.Cluster) {
 		}
 	}
 }
+
+// tell logs what the nodes know of their queues when a case has failed.
+func tell(t *testing.T, c *testservers.Cluster) {
+	if !t.Failed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for _, n := range c.Nodes {
+		for _, what := range [][]string{
+			{"list_queues", "name", "state", "leader", "online", "messages_ready", "messages_unacknowledged", "consumers"},
+			{"list_consumers", "queue_name", "channel_pid", "active", "activity_status"},
+			{"eval", raftStates},
+		} {
+			out, err := n.Control(ctx, what...)
+			t.Logf("%s: %s: %v\n%s", n.Name, what[0], err, out)
+		}
+	}
+}
+
+// raftStates tells of each quorum queue's member on the node what it takes itself for, its term, and whom for the leader.
+const raftStates = `[{Q, S, catch ra_counters:overview({Q, node()}), catch element(2, ra:member_overview({Q, node()}, 2000))} || {Q, S} <- ets:tab2list(ra_state)].`
 
 func join(t *testing.T, c *testservers.Cluster) *rabbitmq.Broker {
 	t.Helper()

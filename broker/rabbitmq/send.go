@@ -28,6 +28,7 @@ type lane struct {
 	session  *session
 	channel  *amqp.Channel
 	patience time.Duration
+	born     time.Time
 	answered atomic.Int64 // when the last answer came: nanoseconds since 1970
 
 	given  sync.Once
@@ -77,7 +78,7 @@ func (b *Broker) Send(ctx context.Context, m *broker.Message) error {
 	}
 	err = b.retry(ctx, func() error {
 		if b.sends.has(m.Room) {
-			return b.refused(ctx, m.Room, b.sendApart(ctx, m.Room, p))
+			return b.sendApart(ctx, m.Room, p)
 		}
 		s, err := l.get(ctx)
 		if err != nil {
@@ -86,11 +87,11 @@ func (b *Broker) Send(ctx context.Context, m *broker.Message) error {
 		if err := s.passable(ctx); err != nil {
 			return err
 		}
-		err = s.lane(laneOf(m.Room)).send(ctx, queueOf(m.Room), p)
+		err = b.refused(ctx, m.Room, s.lane(laneOf(m.Room)).send(ctx, queueOf(m.Room), p))
 		if errors.Is(err, errStalled) {
 			b.suspect(&b.sends, m.Room, err)
 		}
-		return b.refused(ctx, m.Room, err)
+		return err
 	})
 	if err == nil || err == broker.ErrNoRoom || err == broker.ErrFull {
 		return err
@@ -177,6 +178,7 @@ func (s *session) newLane(ctx context.Context, places int, patience time.Duratio
 			session:  s,
 			channel:  ch,
 			patience: patience,
+			born:     time.Now(),
 			dead:     make(chan struct{}),
 			requests: make(chan *sending),
 			places:   make(chan struct{}, places),
@@ -215,7 +217,22 @@ func (l *lane) run() {
 }
 
 // giveUp replaces the lane, once. If the broker does not open another channel either, it is the connection that is sick.
-func (l *lane) giveUp() {
+func (l *lane) giveUp() { l.replace(func() {}) }
+
+// retire replaces the lane, once, and lets what is under way there have its answers.
+func (l *lane) retire() {
+	l.replace(func() {
+		for late := time.Now().Add(l.patience); len(l.places) > 0 && time.Now().Before(late); {
+			select {
+			case <-time.After(10 * time.Millisecond):
+			case <-l.session.lost:
+				return
+			}
+		}
+	})
+}
+
+func (l *lane) replace(before func()) {
 	l.given.Do(func() {
 		if !l.session.enter() {
 			return
@@ -223,6 +240,9 @@ func (l *lane) giveUp() {
 		go func() {
 			defer l.session.using.Done()
 			err := l.renew()
+			if err == nil {
+				before()
+			}
 			l.abandon()
 			if err != nil {
 				l.session.kill()

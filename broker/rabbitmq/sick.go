@@ -13,7 +13,8 @@ import (
 )
 
 // A quorum queue without a leader is sick: publishing to it and consuming it block their channel in the broker for a
-// minute or so, or end the connection with an internal error. A suspect room, whose queue has shown one of these, is kept
+// minute or so, or end the connection with an internal error; or all that is published to it is refused, on that channel
+// even when there is a leader again. A suspect room, whose queue has shown one of these, is kept
 // apart until its queue has answered: its sends have a channel of their own on another connection, and it is tried out
 // on a connection of its own before it may be consumed where other rooms are.
 
@@ -71,15 +72,16 @@ func (b *Broker) suspect(s *suspects, room string, why error) {
 	}
 }
 
-// clear lets room go, if it is in.
-func (b *Broker) clear(s *suspects, room string) {
+// clear lets room go, and returns since when it was in.
+func (b *Broker) clear(s *suspects, room string) (since time.Time, known bool) {
 	s.mu.Lock()
-	since, known := s.since[room]
+	since, known = s.since[room]
 	delete(s.since, room)
 	s.mu.Unlock()
 	if known {
 		b.log.Info("a room's queue answers again", "room", room, "what", s.what, "after", time.Since(since).Round(time.Millisecond))
 	}
+	return since, known
 }
 
 // Suspects returns how many rooms are kept apart at the moment, since their queue did not answer this process.
@@ -109,11 +111,35 @@ func (b *Broker) sendApart(ctx context.Context, room string, p amqp.Publishing) 
 		return err
 	}
 	defer s.leaveApart(own, room)
-	err = own.send(ctx, queueOf(room), p)
-	if err == nil || err == broker.ErrNoRoom || err == broker.ErrFull {
-		b.clear(&b.sends, room)
+	err = b.refused(ctx, room, own.send(ctx, queueOf(room), p))
+	switch {
+	case errors.Is(err, errStalled):
+		s.forgetApart(own, room) // the next try has a channel that knows nothing of the queue yet
+	case err == nil, err == broker.ErrNoRoom, err == broker.ErrFull:
+		b.acquit(room)
 	}
 	return err
+}
+
+// acquit lets room back among the others. A channel that has published to a queue while it had no leader may take the
+// dead one for the leader as long as it lives, and refuse whatever comes for it: so the one that the room was suspected
+// on is replaced.
+func (b *Broker) acquit(room string) {
+	since, was := b.clear(&b.sends, room)
+	if !was {
+		return
+	}
+	l, err := b.sender()
+	if err != nil {
+		return
+	}
+	s, err := l.now()
+	if err != nil {
+		return
+	}
+	if lane := s.lane(laneOf(room)); lane.born.Before(since) {
+		lane.retire()
+	}
 }
 
 // enterApart returns the room's own lane, which lives as long as somebody uses it.

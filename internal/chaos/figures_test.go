@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strconv"
 	"sync"
 	"syscall"
@@ -20,8 +21,16 @@ func TestTakeoverFigures(t *testing.T) {
 	if !full() {
 		t.Skip("figures are made by `make chaos`")
 	}
+	only, err := regexp.Compile(os.Getenv(envRows))
+	if err != nil {
+		t.Fatalf("%s: %v", envRows, err)
+	}
 	d := deploy(t, 3)
-	say := func(what string, all []time.Duration) { fmt.Printf("%-48s %s\n", what, spread(all)) }
+	say := func(what string, measure func() []time.Duration) {
+		if only.MatchString(what) {
+			fmt.Printf("%-48s %s\n", what, spread(measure()))
+		}
+	}
 
 	anyOne := func(*process) bool { return true }
 	ashore := func(p *process) bool { return !d.island.holds(p) }
@@ -32,25 +41,37 @@ func TestTakeoverFigures(t *testing.T) {
 
 	const repeats = 20
 	ones := probes(t, d.front.url, 12, 1, client.Config{})
-	say("killed worker, one room", d.silences(t, ones, repeats, ashore, kill, nil))
-	say("drained worker, one room", d.silences(t, ones, repeats, ashore, drain, nil))
-	say("frozen worker, one room", d.silences(t, ones, 5, anyOne, freeze, thaw))
-	if d.island == nil {
-		fmt.Printf("%-48s NOT RUN: %v\n", "worker cut off without FIN, one room", d.why)
+	silences := func(times int, may func(*process) bool, goWrong, after func(*process) error) func() []time.Duration {
+		return func() []time.Duration { return d.silences(t, ones, times, may, goWrong, after) }
+	}
+	say("killed worker, one room", silences(repeats, ashore, kill, nil))
+	say("drained worker, one room", silences(repeats, ashore, drain, nil))
+	say("frozen worker, one room", silences(5, anyOne, freeze, thaw))
+	if cutOff := "worker cut off without FIN, one room"; d.island == nil {
+		fmt.Printf("%-48s NOT RUN: %v\n", cutOff, d.why)
 		if os.Getenv("CI") == "true" {
 			t.Errorf("worker cut off: %v", d.why)
 		}
 	} else {
-		d.scouts = ones
-		if err := d.settleIsland(t.Context()); err != nil {
-			t.Error(err)
-		}
-		say("worker cut off without FIN, one room", d.silences(t, ones, 5, d.island.holds,
-			func(*process) error { return d.island.cut() }, func(*process) error { return d.island.heal() }))
+		say(cutOff, func() []time.Duration {
+			d.scouts = ones
+			if err := d.settleIsland(t.Context()); err != nil {
+				t.Error(err)
+			}
+			return d.silences(t, ones, 5, d.island.holds,
+				func(*process) error { return d.island.cut() }, func(*process) error { return d.island.heal() })
+		})
 	}
-	say("cut client, until it is back", returns(t, d, ones, 10, 0))
-	say("no network for 2 s, from its return", returns(t, d, ones, 10, 2*time.Second))
+	say("cut client, until it is back", func() []time.Duration { return returns(t, d, ones, 10, 0) })
+	say("no network for 2 s, from its return", func() []time.Duration { return returns(t, d, ones, 10, 2*time.Second) })
+	if only.MatchString("many rooms") {
+		d.figuresOfMany(t, kill, drain)
+	}
+}
 
+// figuresOfMany prints how long all rooms of one worker are silent when it goes.
+func (d *deployment) figuresOfMany(t *testing.T, kill, drain func(*process) error) {
+	t.Helper()
 	rooms := 2000
 	if text := os.Getenv(envRooms); text != "" {
 		var err error
