@@ -1,6 +1,9 @@
 package store
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Record is what a room's worker keeps: its memory, and where its line of outputs stands.
 type Record struct {
@@ -36,10 +39,13 @@ type Commit struct {
 	Awards    []Award
 	Dead      []DeadLetter // messages given up; one whose ID or (Room, Condemned) is kept already is left as it is
 	Absolve   []string     // of Record.Condemned: they have been skipped and don't come again; their letters stay
-	State     RoomState    // "": unchanged. Closed drops all seats and the log, and leaves the room unswept
+	State     RoomState    // "": unchanged. Closed drops all seats and the log (but see Farewell), and leaves the room unswept
 	// IfEmpty with State Closed: only if no seat is left after Seated and Unseated; else the state stays and
 	// Commit reports closed false, the rest being done.
 	IfEmpty bool
+	// Farewell with State Closed: until then the log, with this commit's Log, and the names of those who sit there after
+	// Seated and Unseated are kept for [Farewells]. Zero, or if nobody sits there: nothing is.
+	Farewell time.Time
 }
 
 // Records is the workers' side. Back ends may gather concurrent commits of different rooms into one transaction of

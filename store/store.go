@@ -28,6 +28,7 @@ type Store interface {
 	Rooms
 	Seats
 	Records
+	Farewells
 	DeadLetters
 	// Ready reports whether the database answers now.
 	Ready(ctx context.Context) error

@@ -30,6 +30,9 @@ func TestSQLiteScansNoTable(t *testing.T) {
 		{dropSeats, "SEARCH seats USING PRIMARY KEY (room=?)"},
 		{selectCondemned, "SEARCH dead USING INDEX dead_waiting (room=?)"},
 		{absolveDead, "SEARCH dead USING INDEX dead_condemned (room=? AND condemned=?)"},
+		{selectFarewell, "SEARCH f USING PRIMARY KEY (room=? AND account=?)"},
+		{selectOver, "SEARCH farewells USING COVERING INDEX farewells_by_end (until<?)"},
+		{dropFarewells, "SEARCH farewells USING PRIMARY KEY (room=?)"},
 		{selectSession, "SEARCH s USING INDEX sqlite_autoindex_sessions_2 (token=?)"},
 	} {
 		var args []any

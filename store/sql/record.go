@@ -231,7 +231,15 @@ func closeRoom(ctx context.Context, q querier, c *store.Commit) (bool, error) {
 	if _, err := q.exec(ctx, updateState, c.Room, string(store.Closed)); err != nil {
 		return false, err
 	}
-	for _, statement := range []string{closeRecord, dropSeats, dropRoomsLog} {
+	remembered, err := remember(ctx, q, c)
+	if err != nil {
+		return false, err
+	}
+	drop := []string{closeRecord, dropSeats}
+	if !remembered {
+		drop = append(drop, dropRoomsLog)
+	}
+	for _, statement := range drop {
 		if _, err := q.exec(ctx, statement, c.Room); err != nil {
 			return false, err
 		}

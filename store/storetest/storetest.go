@@ -29,6 +29,7 @@ func Test(t *testing.T, fresh func(t testing.TB) Opener) {
 		{"Rooms", roomCases},
 		{"Seats", seatCases},
 		{"Records", recordCases},
+		{"Farewells", farewellCases},
 		{"Dead", deadCases},
 		{"Life", lifeCases},
 	} {
