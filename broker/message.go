@@ -1,6 +1,9 @@
 package broker
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Kind says what a [Message] is to the room. Only [Say] comes from a player's own words; a gateway never takes a
 // Kind from a client.
@@ -95,6 +98,14 @@ type Output struct {
 
 	ContentType string
 	Body        []byte
+}
+
+// MayHear reports whether the output is for the user.
+func (o *Output) MayHear(user string) bool { return len(o.To) == 0 || slices.Contains(o.To, user) }
+
+// Answers reports whether the output answers a message of the user by its Request.
+func (o *Output) Answers(user string) bool {
+	return o.Request != 0 && len(o.To) > 0 && o.To[0] == user
 }
 
 // TypeClosed is the type of a room's last output; nothing follows it.

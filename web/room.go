@@ -268,12 +268,11 @@ func (r *room) passLocked(sub *subscription, e *encoding, answer bool) int {
 
 func (r *room) replayLocked(e *encoding) int {
 	sub := r.attempts[e.o.Attempt]
-	if sub == nil || !mayHear(e.o, sub.s.user.User) ||
+	if sub == nil || !e.o.MayHear(sub.s.user.User) ||
 		e.o.At.Epoch == sub.resume.Epoch && e.o.At.N <= sub.resume.N {
 		return 0
 	}
-	answer := e.o.Request != 0 && len(e.o.To) > 0 && e.o.To[0] == sub.s.user.User
-	if !sub.s.out.offer(e.packet(sub.head, answer)) {
+	if !sub.s.out.offer(e.packet(sub.head, e.o.Answers(sub.s.user.User))) {
 		// More has to be said than can wait. Coming back would end the same way, so it gets a snapshot instead.
 		sub.s.out.withdraw(sub.head)
 		sub.resume = broker.Position{}

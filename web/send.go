@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -253,9 +252,4 @@ func (g *Gateway) wake(ctx context.Context, room string) *refusal {
 		g.log.Debug("cannot ask for a room", "room", room, "err", err)
 	}
 	return nil
-}
-
-// mayHear reports whether an output is for the user.
-func mayHear(o *broker.Output, user string) bool {
-	return len(o.To) == 0 || slices.Contains(o.To, user)
 }

@@ -21,7 +21,7 @@ func (r *room) answerAttach(ev *handlers.Event, d *broker.Delivery) error {
 		return r.answerSnapshot(ev, d)
 	}
 	for _, e := range missed {
-		if !e.sees(m.User) {
+		if !e.MayHear(m.User) {
 			continue
 		}
 		o := *e.Output

@@ -10,25 +10,8 @@ import (
 // retainBytes bounds what a room remembers of its outputs, in memory and in the store.
 const retainBytes = 1 << 20
 
-// entry is one numbered output as the room remembers it. The Output is shared with the broker: never changed.
-type entry struct {
-	*broker.Output
-	// The message that it answers, when Request is set.
-	conn    string
-	connSeq uint64
-}
-
-// size is about what the entry costs, encoded or in memory.
-func (e *entry) size() int {
-	n := 48 + len(e.Type) + len(e.From) + len(e.Code) + len(e.Unseat) + len(e.ContentType) + len(e.conn) + len(e.Body)
-	for _, user := range e.To {
-		n += 2 + len(user)
-	}
-	return n
-}
-
-// sees reports whether user may see the output.
-func (e *entry) sees(user string) bool { return len(e.To) == 0 || slices.Contains(e.To, user) }
+// entry is one numbered output as the room remembers it.
+type entry = broker.Entry
 
 // line is a room's outputs: where their numbers stand, and the last of them.
 type line struct {
@@ -55,9 +38,9 @@ func (l *line) add(e entry) {
 
 func (l *line) remember(e entry) {
 	l.ring = append(l.ring, e)
-	l.bytes += e.size()
+	l.bytes += e.Size()
 	for len(l.ring) > 0 && (len(l.ring) > l.retain || l.bytes > retainBytes) {
-		l.bytes -= l.ring[0].size()
+		l.bytes -= l.ring[0].Size()
 		l.ring[0] = entry{}
 		l.ring = l.ring[1:]
 	}
@@ -79,7 +62,7 @@ func (l *line) since(p broker.Position) ([]entry, bool) {
 func (l *line) answers(m *broker.Message) []entry {
 	var found []entry
 	for _, e := range l.ring {
-		if e.Request == m.Seq && len(e.To) > 0 && e.To[0] == m.User && (e.conn != m.Conn || e.connSeq != m.ConnSeq) {
+		if e.Request == m.Seq && e.Answers(m.User) && (e.AskedBy != m.Conn || e.AskedSeq != m.ConnSeq) {
 			found = append(found, e)
 		}
 	}
@@ -94,7 +77,7 @@ func (l *line) log(entries []entry) *store.Logged {
 	kept := &store.Logged{
 		First: entries[0].At.N,
 		Last:  entries[len(entries)-1].At.N,
-		Data:  encodeLog(entries),
+		Data:  broker.EncodeRun(entries),
 	}
 	l.runs = append(l.runs, run{kept.First, kept.Last, len(kept.Data)})
 	return kept
@@ -142,7 +125,7 @@ func (l *line) load(rec *store.Record) (unpublished []entry, ok bool) {
 	l.at = broker.Position{Epoch: rec.Epoch, N: rec.N}
 	var all []entry
 	for _, kept := range rec.Log {
-		entries, err := decodeLog(rec.Room.ID, rec.Epoch, kept.First, kept.Last, kept.Data)
+		entries, err := broker.DecodeRun(rec.Room.ID, rec.Epoch, kept.First, kept.Last, kept.Data)
 		if err != nil {
 			return nil, false
 		}
@@ -196,7 +179,7 @@ func (l *line) recall(room string, all []store.Logged) {
 		if kept.First >= next {
 			continue
 		}
-		entries, err := decodeLog(room, l.at.Epoch, kept.First, kept.Last, kept.Data)
+		entries, err := broker.DecodeRun(room, l.at.Epoch, kept.First, kept.Last, kept.Data)
 		if err != nil || kept.Last+1 < next {
 			break
 		}

@@ -100,7 +100,7 @@ func (r *room) say(o *handlers.Output, ev *handlers.Event) {
 	}
 	e := entry{Output: out}
 	if o.Request != 0 {
-		e.conn, e.connSeq = ev.Conn, ev.ConnSeq
+		e.AskedBy, e.AskedSeq = ev.Conn, ev.ConnSeq
 	}
 	a.line.add(e)
 	if r.game.keep == durable {

@@ -1,18 +1,33 @@
-package worker
+package broker
 
 import (
 	"encoding/binary"
 	"errors"
 	"time"
-
-	"github.com/madang-games/madang/broker"
 )
 
 // A run of outputs is kept as: the version byte, the number of outputs, and each output as a set of flags and the
 // fields that it has. Numbers are varints, strings have their length in front. Room, epoch and numbers are not
-// repeated: the record holds them.
+// repeated: who keeps a run keeps them beside it.
 
-const logVersion = 1
+const runVersion = 1
+
+// Entry is one numbered output as a room keeps it. The Output is shared with those who publish it: never changed.
+type Entry struct {
+	*Output
+	// The mark that the gateway gave the message which it answers, when Request is set: Message.Conn and ConnSeq.
+	AskedBy  string
+	AskedSeq uint64
+}
+
+// Size is about what the entry costs, encoded or in memory, in bytes.
+func (e *Entry) Size() int {
+	n := 48 + len(e.Type) + len(e.From) + len(e.Code) + len(e.Unseat) + len(e.ContentType) + len(e.AskedBy) + len(e.Body)
+	for _, user := range e.To {
+		n += 2 + len(user)
+	}
+	return n
+}
 
 const (
 	hasFrom = 1 << iota
@@ -23,17 +38,18 @@ const (
 	hasContentType
 )
 
-// errLog: kept outputs can't be read.
-var errLog = errors.New("kept outputs are damaged")
+// ErrDamaged: a run can't be read.
+var ErrDamaged = errors.New("kept outputs are damaged")
 
-// encodeLog writes the entries, which have consecutive numbers.
-func encodeLog(entries []entry) []byte {
+// EncodeRun writes entries with consecutive numbers for [DecodeRun]. Of their outputs it keeps what belongs to the line:
+// not the Term, nor what only the other parts have.
+func EncodeRun(entries []Entry) []byte {
 	size := 16
 	for i := range entries {
-		size += entries[i].size()
+		size += entries[i].Size()
 	}
 	b := make([]byte, 0, size)
-	b = append(b, logVersion)
+	b = append(b, runVersion)
 	b = binary.AppendUvarint(b, uint64(len(entries)))
 	for i := range entries {
 		b = appendEntry(b, &entries[i])
@@ -41,7 +57,7 @@ func encodeLog(entries []entry) []byte {
 	return b
 }
 
-func appendEntry(b []byte, e *entry) []byte {
+func appendEntry(b []byte, e *Entry) []byte {
 	var flags byte
 	set := func(flag byte, has bool) {
 		if has {
@@ -67,8 +83,8 @@ func appendEntry(b []byte, e *entry) []byte {
 	}
 	if flags&hasRequest != 0 {
 		b = binary.AppendUvarint(b, e.Request)
-		b = appendString(b, e.conn)
-		b = binary.AppendUvarint(b, e.connSeq)
+		b = appendString(b, e.AskedBy)
+		b = binary.AppendUvarint(b, e.AskedSeq)
 	}
 	if flags&hasCode != 0 {
 		b = appendString(b, e.Code)
@@ -88,21 +104,21 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// decodeLog reads what encodeLog wrote: outputs of room from number first to last. It allocates no more than a small
+// DecodeRun reads what [EncodeRun] wrote: outputs of room from number first to last, else [ErrDamaged]. It allocates no more than a small
 // multiple of len(data), whatever data claims. The bodies share data.
-func decodeLog(room string, epoch, first, last uint64, data []byte) ([]entry, error) {
+func DecodeRun(room string, epoch, first, last uint64, data []byte) ([]Entry, error) {
 	r := reader{b: data}
-	if r.byte() != logVersion {
-		return nil, errLog
+	if r.byte() != runVersion {
+		return nil, ErrDamaged
 	}
 	count := r.uvarint()
 	if r.bad || first == 0 || last < first || count != last-first+1 || count > uint64(len(r.b)) {
-		return nil, errLog
+		return nil, ErrDamaged
 	}
-	var entries []entry
+	var entries []Entry
 	for n := first; n <= last; n++ {
-		o := &broker.Output{Room: room, At: broker.Position{Epoch: epoch, N: n}}
-		e := entry{Output: o}
+		o := &Output{Room: room, At: Position{Epoch: epoch, N: n}}
+		e := Entry{Output: o}
 		flags := r.byte()
 		o.Type = r.string()
 		if flags&hasFrom != 0 {
@@ -111,7 +127,7 @@ func decodeLog(room string, epoch, first, last uint64, data []byte) ([]entry, er
 		if flags&hasTo != 0 {
 			users := r.uvarint()
 			if users > uint64(len(r.b)) {
-				return nil, errLog
+				return nil, ErrDamaged
 			}
 			for range users {
 				o.To = append(o.To, r.string())
@@ -119,8 +135,8 @@ func decodeLog(room string, epoch, first, last uint64, data []byte) ([]entry, er
 		}
 		if flags&hasRequest != 0 {
 			o.Request = r.uvarint()
-			e.conn = r.string()
-			e.connSeq = r.uvarint()
+			e.AskedBy = r.string()
+			e.AskedSeq = r.uvarint()
 		}
 		if flags&hasCode != 0 {
 			o.Code = r.string()
@@ -136,12 +152,12 @@ func decodeLog(room string, epoch, first, last uint64, data []byte) ([]entry, er
 			o.Body = body
 		}
 		if r.bad {
-			return nil, errLog
+			return nil, ErrDamaged
 		}
 		entries = append(entries, e)
 	}
 	if len(r.b) != 0 {
-		return nil, errLog
+		return nil, ErrDamaged
 	}
 	return entries, nil
 }
