@@ -11,9 +11,12 @@ import (
 
 // finish ends a room that has ended; the last output is $closed. It returns errGone when all is done.
 //
-// Closing a room in the store drops its kept outputs, so everything that leads to the end is made known before, and
-// only $closed after. The record of a closed room has the number before $closed: who finds one unfinished can publish
-// $closed again under its number.
+// Once a room is closed in the store no worker publishes what it has said, so everything that leads to the end is made
+// known before, and only $closed after. The record of a closed room has the number before $closed: who finds one
+// unfinished can publish $closed again under its number.
+//
+// The last outputs, $closed among them, are kept for those who sit there and were not connected (store.Farewells). A
+// Durable room has them in its log; the others bring what they remember with the commit that closes.
 func (r *room) finish() error {
 	a := r.awake
 	c := &a.change
@@ -41,8 +44,10 @@ func (r *room) finish() error {
 		if err := r.addChange(to); err != nil {
 			return err
 		}
+		to.Log = a.line.log(a.line.ring)
 	}
 	to.N, to.Published, to.Wake, to.State = end.N-1, end.N-1, false, store.Closed
+	to.Farewell = r.w.now().Add(r.w.farewell)
 	if _, err := r.commit(to); err != nil {
 		return err
 	}
@@ -125,4 +130,20 @@ func (w *Worker) sweep(ctx context.Context, id string) error {
 		return fmt.Errorf("delete queue: %w", err)
 	}
 	return w.store.Swept(ctx, id)
+}
+
+// forgetAtOnce is how many rooms' farewells are dropped in one transaction.
+const forgetAtOnce = 50
+
+// forgetFarewells drops what is kept of rooms that closed long enough ago.
+func (w *Worker) forgetFarewells(ctx context.Context) error {
+	for {
+		n, err := w.store.ForgetFarewells(ctx, w.now(), forgetAtOnce)
+		if err != nil {
+			return fmt.Errorf("forget how rooms ended: %w", err)
+		}
+		if n < forgetAtOnce {
+			return nil
+		}
+	}
 }

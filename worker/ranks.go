@@ -221,7 +221,7 @@ func (w *Worker) lookAtLive(ctx context.Context) error {
 }
 
 // sweepAll sweeps the closed rooms that still wait for it and did so at the last look: the others may be in the hands
-// of their worker at this moment. It returns those that wait now.
+// of their worker at this moment. It returns those that wait now. And it forgets how rooms ended that closed long ago.
 func (w *Worker) sweepAll(ctx context.Context, before map[string]bool) (map[string]bool, error) {
 	ids, err := w.store.Unswept(ctx, unsweptMost)
 	if err != nil {
@@ -244,5 +244,5 @@ func (w *Worker) sweepAll(ctx context.Context, before map[string]bool) (map[stri
 		})
 	}
 	sweeping.Wait()
-	return waiting, nil
+	return waiting, w.forgetFarewells(ctx)
 }

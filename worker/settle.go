@@ -214,9 +214,10 @@ func (r *room) ask(c *store.Commit) (done, closed bool, err error) {
 	}
 }
 
-// shows reports whether the record tells that c has happened. A commit that keeps nothing new may be done again.
+// shows reports whether the record of a room that is not closed tells that c has happened. A commit that keeps nothing new
+// may be done again.
 func shows(rec *store.Record, c *store.Commit) bool {
-	if c.Memory == nil && c.Log == nil {
+	if c.Memory == nil && c.Log == nil || c.State == store.Closed && !c.IfEmpty {
 		return false
 	}
 	return rec.Epoch == c.Epoch && rec.N == c.N && rec.Published == c.Published &&

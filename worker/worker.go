@@ -39,6 +39,7 @@ type Store interface {
 	LiveRooms(ctx context.Context, game, version, after string, limit int) ([]store.LiveRoom, error)
 	Unswept(ctx context.Context, limit int) ([]string, error)
 	Swept(ctx context.Context, room string) error
+	ForgetFarewells(ctx context.Context, now time.Time, limit int) (rooms int, err error)
 }
 
 // Config says what a worker is made of. Broker, Store and Games must be given.
@@ -62,6 +63,9 @@ type Config struct {
 	// Look is the time between two full looks at the store. Default 30 s. Closed rooms whose queue may still be there
 	// are looked for six times as often, and swept when they are found a second time.
 	Look time.Duration
+	// Farewell is how long the last outputs of a room are kept after it has closed, for players whose connection was cut just
+	// then. Default 2 min. All workers should have the same.
+	Farewell time.Duration
 	// Drain is how long Run may take to finish what is under way once its context has ended. Default 10 s.
 	Drain time.Duration
 }
@@ -76,6 +80,8 @@ type Worker struct {
 	standby time.Duration
 	every   time.Duration // between looks
 	drain   time.Duration
+
+	farewell time.Duration // how long the end of a room is kept
 
 	games   map[key]*game
 	metrics *metrics
@@ -154,6 +160,7 @@ func New(c Config) (*Worker, error) {
 		standby:    orElse(c.Standby, 300*time.Millisecond),
 		every:      orElse(c.Look, 30*time.Second),
 		drain:      orElse(c.Drain, 10*time.Second),
+		farewell:   orElse(c.Farewell, 2*time.Minute),
 		games:      map[key]*game{},
 		rooms:      map[string]*room{},
 		awakeRooms: map[*room]struct{}{},
