@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/client"
 )
 
@@ -108,7 +109,9 @@ func (d *deployment) silences(t *testing.T, rooms []*probe, times int, may func(
 			}
 			err = errors.Join(err, back(ctx, victim))
 		}
-		_ = pause(ctx, 2*time.Second) // until the worker has its share of rooms again
+		// Until the worker has its share of rooms again, and the one that was killed is not counted on any more: for as long
+		// as it is, its rooms have one consumer instead of two.
+		_ = pause(ctx, broker.DefaultMissing+2*time.Second)
 		cancel()
 		if err != nil {
 			t.Errorf("figure %d: %v", i, err)
