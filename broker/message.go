@@ -110,3 +110,11 @@ func (o *Output) Answers(user string) bool {
 
 // TypeClosed is the type of a room's last output; nothing follows it.
 const TypeClosed = "$closed"
+
+// Closed is the last output of a room, for whoever finds that the room's own is lost or that none was left to be seen.
+func Closed(room string, at Position, now time.Time) *Output {
+	return &Output{
+		Room: room, Part: Line, At: at, Type: TypeClosed, Time: now,
+		ContentType: "application/json", Body: []byte(`{"reason":"closed"}`),
+	}
+}

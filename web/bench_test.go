@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,12 +19,14 @@ import (
 	"github.com/madang-games/madang/web"
 )
 
-// desk is a store of three tables.
+// desk is a store of four tables.
 type desk struct {
-	mu       sync.Mutex
-	sessions map[store.TokenHash]store.Session
-	seats    map[string]bool // "room user"
-	rooms    map[string]store.Room
+	mu        sync.Mutex
+	sessions  map[store.TokenHash]store.Session
+	seats     map[string]bool // "room user"
+	rooms     map[string]store.Room
+	farewells map[string]store.Farewell // "room user"
+	reading   func() error              // called first by Farewell, without the lock; its error is Farewell's
 }
 
 func (d *desk) Session(_ context.Context, token store.TokenHash, _ time.Time) (store.Session, error) {
@@ -51,6 +54,24 @@ func (d *desk) Room(_ context.Context, id string) (store.Room, error) {
 		return r, nil
 	}
 	return store.Room{}, store.ErrNotFound
+}
+
+// Farewell gives whole runs that reach beyond after, as a store does.
+func (d *desk) Farewell(_ context.Context, room, user string, after uint64, _ time.Time) (store.Farewell, error) {
+	d.mu.Lock()
+	f, ok := d.farewells[room+" "+user]
+	reading := d.reading
+	d.mu.Unlock()
+	if reading != nil {
+		if err := reading(); err != nil {
+			return store.Farewell{}, err
+		}
+	}
+	if !ok {
+		return store.Farewell{}, store.ErrNotFound
+	}
+	f.Log = slices.DeleteFunc(slices.Clone(f.Log), func(l store.Logged) bool { return l.Last <= after })
+	return f, nil
 }
 
 // signIn gives user a session whose token is "t-" and the session's id.
@@ -128,6 +149,7 @@ func play(t *testing.T, c web.Config, test func(b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{T: t, desk: &desk{
 			sessions: map[store.TokenHash]store.Session{}, seats: map[string]bool{}, rooms: map[string]store.Room{},
+			farewells: map[string]store.Farewell{},
 		}}
 		for _, user := range []string{"ann", "bob", "cho"} {
 			b.desk.signIn(user, "s-"+user)

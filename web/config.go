@@ -21,6 +21,7 @@ type Store interface {
 	Session(ctx context.Context, token store.TokenHash, now time.Time) (store.Session, error)
 	Seat(ctx context.Context, room, user string) (store.Seat, error)
 	Room(ctx context.Context, id string) (store.Room, error)
+	Farewell(ctx context.Context, room, user string, after uint64, now time.Time) (store.Farewell, error)
 }
 
 // Broker is what a gateway asks of the broker. Every broker.Broker has it.

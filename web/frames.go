@@ -82,30 +82,39 @@ func (s *session) subscribe(f *stomp.Frame) error {
 	if why := s.admit(id); why != nil {
 		return why
 	}
-	if why := s.seated(room); why != nil {
-		return why
-	}
 	resume, _ := f.Get("resume")
 	sub := &subscription{
 		s: s, id: id, resume: parsePosition(resume),
 		head: stomp.AppendMessagePrefix(nil, stomp.Version(s.version.Load()), id),
 	}
+	if why := s.seated(room); why == refuseRoomClosed {
+		return s.attend(f, room, sub)
+	} else if why != nil {
+		return why
+	}
+	if err := s.enter(sub, func() { s.g.hub.add(room, sub) }); err != nil {
+		return err
+	}
+	if err := sub.await(); err != nil {
+		return err
+	}
+	s.acknowledge(f)
+	return nil
+}
+
+// enter makes sub one of the session's subscriptions, and does with that what join does.
+func (s *session) enter(sub *subscription, join func()) error {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.left {
-		s.mu.Unlock()
 		return errOver
 	}
 	if s.subs == nil {
 		s.subs = map[string]*subscription{}
 	}
-	s.g.hub.add(room, sub)
-	s.subs[id] = sub
-	s.mu.Unlock()
+	join()
+	s.subs[sub.id] = sub
 	s.g.metrics.subscriptions.Inc()
-	if err := sub.await(); err != nil {
-		return err
-	}
-	s.acknowledge(f)
 	return nil
 }
 

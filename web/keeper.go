@@ -107,14 +107,23 @@ func (r *room) rest() bool {
 func (r *room) attach(sub *subscription) {
 	r.mu.Lock()
 	sub.asked = false
-	gone := sub.over.Load()
+	gone, over := sub.over.Load(), r.closed != nil
 	r.mu.Unlock()
-	if gone {
+	if gone { // the room has ended it, or the client
+		sub.begin(nil)
 		return
 	}
-	err := r.tryAttach(sub)
+	err := error(refuseRoomClosed)
+	if !over {
+		err = r.tryAttach(sub)
+	}
+	if errors.Is(err, refuseRoomClosed) {
+		err = r.part(sub)
+	}
 	var why *refusal
 	switch {
+	case errors.Is(err, errOver):
+		sub.begin(nil)
 	case err == nil || errors.As(err, &why) || sub.s.ctx.Err() != nil:
 		sub.begin(err)
 	default:

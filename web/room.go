@@ -20,6 +20,7 @@ type room struct {
 	mu       sync.Mutex
 	term     uint64          // highest seen
 	at       broker.Position // last number seen; Epoch 0: none since the topic was bound
+	closed   *broker.Output  // the room's $closed, when it was heard
 	all      []*subscription
 	users    map[string][]*subscription
 	attempts map[string]*subscription // attaching ones by their current attempt
@@ -201,9 +202,12 @@ func (r *room) advanceLocked(at broker.Position, line bool) bool {
 
 func (r *room) lineLocked(e *encoding) (passed int) {
 	o := e.o
+	if o.Type == broker.TypeClosed {
+		return r.closeLocked(e)
+	}
 	if len(o.To) == 0 {
 		for _, sub := range r.all {
-			if sub.live || o.Type == broker.TypeClosed { // nothing will answer those that are attaching then
+			if sub.live {
 				passed += r.passLocked(sub, e, false)
 			}
 		}
@@ -218,12 +222,6 @@ func (r *room) lineLocked(e *encoding) (passed int) {
 	if o.Type == typeSuspended {
 		r.comeBackLocked(o)
 	}
-	if o.Type == broker.TypeClosed {
-		for len(r.all) > 0 {
-			r.takeOutLocked(r.all[len(r.all)-1])
-		}
-		r.wakeLocked()
-	}
 	if o.Unseat != "" {
 		for _, sub := range slices.Clone(r.users[o.Unseat]) {
 			if sub.live {
@@ -234,6 +232,23 @@ func (r *room) lineLocked(e *encoding) (passed int) {
 		}
 		r.wakeLocked()
 	}
+	return passed
+}
+
+// closeLocked ends all subscriptions: the room is closed in the store, and nothing follows. Nobody will answer those that
+// are attaching. What they missed since a place where they stood, their keeper finds in the store.
+func (r *room) closeLocked(e *encoding) (passed int) {
+	r.closed = e.o
+	for _, sub := range slices.Clone(r.all) {
+		if !sub.live && (sub.resume.Epoch != 0 || sub.torn) {
+			r.attachLocked(sub)
+			continue
+		}
+		passed += r.passLocked(sub, e, false)
+		sub.resume = e.o.At
+		r.takeOutLocked(sub)
+	}
+	r.wakeLocked()
 	return passed
 }
 
@@ -275,7 +290,7 @@ func (r *room) replayLocked(e *encoding) int {
 	if !sub.s.out.offer(e.packet(sub.head, e.o.Answers(sub.s.user.User))) {
 		// More has to be said than can wait. Coming back would end the same way, so it gets a snapshot instead.
 		sub.s.out.withdraw(sub.head)
-		sub.resume = broker.Position{}
+		sub.resume, sub.torn = broker.Position{}, true
 		r.attachLocked(sub)
 		return 0
 	}
@@ -295,7 +310,7 @@ func (r *room) answerLocked(e *encoding) int {
 		return 0
 	}
 	r.forgetAttemptLocked(sub)
-	sub.live, sub.tries = true, 0
+	sub.live, sub.tries, sub.torn = true, 0, false
 	if e.o.Part == broker.Live {
 		return 0
 	}

@@ -27,6 +27,7 @@ type subscription struct {
 	attempt string          // the attach that is to be answered; "": none has been sent
 	tries   int             // attaches sent since it was live
 	retry   *time.Timer     // fires when no answer came
+	torn    bool            // while attaching: of a replay that was too much some has reached the client, nobody knows how much
 	asked   bool            // an attach is among room.jobs
 	told    bool            // the room may have heard of it, so it must hear of its end
 

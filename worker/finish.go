@@ -87,10 +87,9 @@ func (r *room) conclude(closing *broker.Output, at broker.Position, term uint64)
 
 // closing is the $closed of a room whose own is lost, or that nobody was left to see.
 func (w *Worker) closing(room string, at broker.Position, term uint64) *broker.Output {
-	return &broker.Output{
-		Room: room, Part: broker.Line, Term: term, At: at, Type: broker.TypeClosed, Time: w.now(),
-		ContentType: "application/json", Body: []byte(`{"reason":"closed"}`),
-	}
+	o := broker.Closed(room, at, w.now())
+	o.Term = term
+	return o
 }
 
 func (r *room) deleteQueue() (done bool) {

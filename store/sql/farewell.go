@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	stdsql "database/sql"
+	"math"
 	"time"
 
 	"github.com/madang-games/madang/store"
@@ -35,7 +36,7 @@ func (s *Store) Farewell(ctx context.Context, room, user string, after uint64, n
 		if err = one(ctx, q, selectFarewell, []any{room, user, now.UnixMicro()}, &f.Epoch, &f.N); err != nil {
 			return err
 		}
-		f.Log, err = runs(ctx, q, room, f.Epoch, after)
+		f.Log, err = runs(ctx, q, room, f.Epoch, min(after, math.MaxInt64))
 		return err
 	})
 	if err != nil {
