@@ -6,12 +6,12 @@ import (
 )
 
 // Backoff is how long to wait before connecting again: after each failure in a row twice as long, from Min (default
-// 100 ms) to Max (default 10 s), but no longer than a second or a tenth of what the outage has lasted, whichever is
-// more, so that a short outage costs a second more at most. Of that a random part of at least a half, so that many clients
+// 100 ms) to Max (default 10 s), but no longer than 750 ms or a tenth of what the outage has lasted, whichever is
+// more, so that a short outage costs no second more. Of that a random part of at least a half, so that many clients
 // that were cut off together don't come back together.
 type Backoff struct{ Min, Max time.Duration }
 
-const shortOutage = time.Second
+const shortOutage = 750 * time.Millisecond
 
 // retries reckons the waits of one connection.
 type retries struct {

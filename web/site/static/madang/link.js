@@ -24,12 +24,12 @@ const finals = new Set(["not_signed_in", "session_replaced"]);
 const CONNECT_MS = 10_000; // from opening the socket to CONNECTED
 const BEAT_MS = 20_000; // what we offer and ask for
 const FIRST_MS = 200, LONGEST_MS = 10_000; // between two tries
-const SHORT_MS = 1_000; // a wait is never longer while the outage is young
+const SHORT_MS = 750; // a wait is never longer while the outage is young
 
 /**
  * One STOMP connection that keeps coming back: after a loss it waits 0.2 s at most, then twice as long each time up to 10 s,
- * but no longer than a second or a tenth of what the outage has lasted, whichever is more, so that a short outage costs a
- * second more at most. A random part of it, up to a half, is left out so that thousands of clients don't return in one moment.
+ * but no longer than 750 ms or a tenth of what the outage has lasted, whichever is more, so that a short outage costs no
+ * second more. A random part of it, up to a half, is left out so that thousands of clients don't return in one moment.
  */
 export class Link {
   /** @type {State} */
