@@ -136,6 +136,7 @@ func TestEndIsSeenWhereverTheWorkerDies(t *testing.T) {
 					if got := w.record("r").State; got != store.Closed {
 						t.Errorf("state %s, want closed", got)
 					}
+					w.sameEnd(w.heard)
 					if a, err := w.store.Account(t.Context(), "ann"); err != nil || a.Gold != 1 {
 						t.Errorf("ann has %d gold, %v; want 1", a.Gold, err)
 					}

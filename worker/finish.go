@@ -65,14 +65,18 @@ func (r *room) leaveEmpty() error {
 
 // bury finishes a room that is closed in the store already; at is where its $closed stands.
 func (r *room) bury(at broker.Position, term uint64) error {
-	return r.conclude(nil, at, term)
+	kept, err := r.w.store.Log(r.w.work, r.id, at.Epoch)
+	if err != nil {
+		r.w.log.Debug("the end of a closed room not read", "room", r.id, "error", err)
+	}
+	return r.conclude(r.w.closing(r.id, at, term, kept), at, term)
 }
 
 // conclude publishes the room's $closed, and removes its queue, which drops what waits there. What fails here is left to
 // the sweeping.
 func (r *room) conclude(closing *broker.Output, at broker.Position, term uint64) error {
 	if closing == nil {
-		closing = r.w.closing(r.id, at, term)
+		closing = r.w.closing(r.id, at, term, nil)
 	}
 	if err := r.publish([]*broker.Output{closing}); err != nil {
 		return err
@@ -85,9 +89,21 @@ func (r *room) conclude(closing *broker.Output, at broker.Position, term uint64)
 	return errGone
 }
 
-// closing is the $closed of a room whose own is lost, or that nobody was left to see.
-func (w *Worker) closing(room string, at broker.Position, term uint64) *broker.Output {
+// closing is the $closed of a room: its own if that is among the kept runs, else one for a room whose own is lost, or that
+// nobody was left to see.
+func (w *Worker) closing(room string, at broker.Position, term uint64, kept []store.Logged) *broker.Output {
 	o := broker.Closed(room, at, w.now())
+	for _, run := range kept {
+		entries, err := broker.DecodeRun(room, at.Epoch, run.First, run.Last, run.Data)
+		if err != nil {
+			w.log.Error("the end of a room can't be read", "room", room, "first", run.First, "last", run.Last, "error", err)
+		}
+		for _, e := range entries {
+			if e.At == at && e.Type == broker.TypeClosed {
+				o = e.Output
+			}
+		}
+	}
 	o.Term = term
 	return o
 }
@@ -122,7 +138,7 @@ func (w *Worker) sweep(ctx context.Context, id string) error {
 	}
 	defer pipe.Close()
 	at := broker.Position{Epoch: rec.Epoch, N: rec.N + 1}
-	if err := pipe.Publish(ctx, []*broker.Output{w.closing(id, at, rec.Term)}); err != nil {
+	if err := pipe.Publish(ctx, []*broker.Output{w.closing(id, at, rec.Term, rec.Log)}); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	if err := w.broker.Delete(ctx, id); err != nil {
