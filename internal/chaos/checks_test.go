@@ -80,7 +80,7 @@ func TestGamesThatDifferOrHaveNoEndAreSeen(t *testing.T) {
 func TestARowWithAnythingWrongFails(t *testing.T) {
 	t.Parallel()
 	right := row{sums: sums{Sent: 3, Receipted: 3, score: score{Heard: 9}}}
-	if got := right.wrong(true); got != "" {
+	if got := right.wrong(); got != "" {
 		t.Errorf("a row that is right: got %q", got)
 	}
 	for name, change := range map[string]func(*row){
@@ -100,7 +100,7 @@ func TestARowWithAnythingWrongFails(t *testing.T) {
 	} {
 		r := right
 		change(&r)
-		if r.wrong(true) == "" {
+		if r.wrong() == "" {
 			t.Errorf("%s: got no complaint", name)
 		}
 	}

@@ -21,21 +21,16 @@ type row struct {
 	NotRun        string   `json:"not_run,omitempty"`
 }
 
-// wrong says what in a row may not be, "" when nothing is. Strict is for make chaos: it does not pass a game whose end a
-// player, being cut off at that moment, has not heard (docs/faults.md, "What is still wrong").
-func (r *row) wrong(strict bool) string {
+// wrong says what in a row may not be, "" when nothing is.
+func (r *row) wrong() string {
 	var all []string
-	unseen := int64(r.Unseen)
-	if !strict {
-		unseen = 0
-	}
 	for _, c := range []struct {
 		n    int64
 		what string
 	}{
 		{int64(r.Lost), "lost"}, {r.Doubled, "doubled"}, {r.OutOfOrder, "out of order"}, {r.Resets, "snapshots in place of messages"},
 		{int64(r.Refused), "refused"}, {int64(r.Sent - r.Receipted), "without receipt"}, {int64(r.Differing), "boards that differ"},
-		{int64(r.Broken), "games whose end nobody knows"}, {unseen, "ends not heard by a side"},
+		{int64(r.Broken), "games whose end nobody knows"}, {int64(r.Unseen), "ends not heard by a side"},
 		{int64(r.Otherwise), "games ended by a timeout or an exit"}, {int64(r.BalancesWrong), "balances wrong"},
 	} {
 		if c.n != 0 {
