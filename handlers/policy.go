@@ -17,7 +17,7 @@ type Checkpointed struct {
 	Every time.Duration // between two saves; default 1 s
 }
 
-// Ephemeral: nothing is kept but who sits in the room. For chat and rehearsals.
+// Ephemeral: nothing is kept but who sits in the room, and for two minutes how it ended. For chat and rehearsals.
 type Ephemeral struct{}
 
 func (Durable) keep()      {}
