@@ -50,6 +50,9 @@ type Session struct {
 	User      string
 	Name      string // the account's
 	ExpiresAt time.Time
+	// FoundAt is when [Sessions].Session found it, by the database's one clock: of two connections the one with the later
+	// FoundAt is the newer, whatever the clocks of the processes that asked. StartSession does not look at it.
+	FoundAt time.Time
 }
 
 // TokenHash is the SHA-256 of a session's token; the token itself is never kept.

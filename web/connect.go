@@ -58,7 +58,9 @@ func (s *session) connect(f *stomp.Frame) error {
 	if theirs > 0 {
 		s.patience = max(leastPatience, 3*max(theirs, beatEvery))
 	}
-	s.g.signIn(s)
+	if !s.g.signIn(s) {
+		return refuseReplaced
+	}
 	s.postMoved()
 	s.say(&stomp.Frame{Command: "CONNECTED", Fields: []stomp.Field{
 		{Name: "version", Value: version.String()},

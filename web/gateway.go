@@ -56,7 +56,6 @@ type Gateway struct {
 	open      sync.WaitGroup // sessions
 	users     map[string][]*session
 	addresses map[string]int
-	since     int64
 }
 
 // New makes a Gateway. It fails without a Store and a Broker, or when its metrics are registered already.

@@ -44,7 +44,7 @@ type session struct {
 	// set at sign-in, before others know the session
 	user  store.Session // written under mu
 	token store.TokenHash
-	since int64
+	since int64 // by the store's clock: nanoseconds since 1970
 
 	checked atomic.Int64 // when the store was last seen to know user; Unix nanoseconds
 

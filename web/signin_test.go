@@ -233,7 +233,7 @@ func TestNewestConnectionWinsElsewhere(t *testing.T) {
 	})
 }
 
-func TestOnlyOneConnectionIsLeftWhereClocksDiffer(t *testing.T) {
+func TestNewestConnectionWinsWhereClocksDiffer(t *testing.T) {
 	play(t, web.Config{}, func(b *bench) {
 		first := b.signIn("ann")
 		defer b.stop() // of the first gateway
@@ -241,9 +241,22 @@ func TestOnlyOneConnectionIsLeftWhereClocksDiffer(t *testing.T) {
 		b.Cleanup(func() { peer.Close() })
 		b.pipes = &pipes{Broker: peer}
 		b.serve(web.Config{Now: func() time.Time { return time.Now().Add(-time.Second) }})
+		time.Sleep(time.Nanosecond)
 		second := b.signIn("ann")
-		second.refused("session_replaced", 1008)
-		first.silent()
+		first.refused("session_replaced", 1008)
+		second.silent()
+	})
+}
+
+// The answer to the older connection's question has taken longer.
+func TestTheConnectionThatTheStoreFoundLaterWins(t *testing.T) {
+	play(t, web.Config{}, func(b *bench) {
+		newer := b.signIn("ann")
+		b.desk.set(func() { b.desk.took = time.Second })
+		older := b.socket()
+		older.send("CONNECT\naccept-version:1.2\npasscode:t-s-ann\n\n\x00")
+		older.refused("session_replaced", 1008)
+		newer.silent()
 	})
 }
 

@@ -11,19 +11,27 @@ import (
 	"github.com/madang-games/madang/store"
 )
 
-// signIn makes s known as a connection of its user and ends the user's older ones.
-func (g *Gateway) signIn(s *session) {
-	now := g.now().UnixNano()
+// signIn makes s known as a connection of its user and ends the user's older ones; false: another one is newer than s.
+func (g *Gateway) signIn(s *session) bool {
+	s.since = s.user.FoundAt.UnixNano()
+	s.checked.Store(g.now().UnixNano())
 	g.mu.Lock()
-	g.since = max(g.since+1, now) // no two are of one age
-	s.since = g.since
-	s.checked.Store(now)
-	older := slices.Clone(g.users[s.user.User])
+	here := slices.Clone(g.users[s.user.User])
 	g.users[s.user.User] = append(g.users[s.user.User], s)
 	g.mu.Unlock()
-	for _, old := range older {
+	if slices.ContainsFunc(here, func(other *session) bool { return other.newerThan(s.since, s.id) }) {
+		return false
+	}
+	for _, old := range here {
 		old.end(refuseReplaced, "")
 	}
+	return true
+}
+
+// newerThan compares with a connection that signed in then. The store's clock says which is the newer; of two that it
+// found in the same microsecond one is as good as the other, but it is the same one for everybody.
+func (s *session) newerThan(since int64, conn string) bool {
+	return s.since > since || s.since == since && s.id > conn
 }
 
 // signOut forgets s, signed in or not.
@@ -63,7 +71,7 @@ func (g *Gateway) see(n broker.Notice) {
 		case s.id == m.Conn:
 		case m.Session == "":
 			s.end(refuseNotSignedIn, "")
-		case m.Since != 0 && (m.Since < s.since || m.Since == s.since && m.Conn < s.id):
+		case m.Since != 0 && s.newerThan(m.Since, m.Conn):
 			g.errand(func(context.Context) { s.postMoved() }) // it is the other one that must end
 		case m.Since != 0:
 			s.end(refuseReplaced, "")

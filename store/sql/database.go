@@ -20,6 +20,9 @@ type database interface {
 	commit(ctx context.Context, c *store.Commit) (closed bool, err error)
 	// takeUp raises a room's term and reads its record. ErrNotFound or stdsql.ErrNoRows.
 	takeUp(ctx context.Context, room string) (store.Record, error)
+	// clock is an expression for the database's own time in microseconds since 1970, at the moment it is reckoned, and its
+	// arguments, which are numbered from n.
+	clock(n int) (expression string, args []any)
 	// lockRow ends a SELECT whose rows must not change until the transaction ends; orSkip leaves out those that
 	// another transaction has locked.
 	lockRow(orSkip bool) string

@@ -162,6 +162,10 @@ func (d *postgresDB) writeOnce(ctx context.Context, f work) error {
 	return tx.Commit()
 }
 
+func (d *postgresDB) clock(int) (string, []any) {
+	return `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`, nil
+}
+
 func (d *postgresDB) lockRow(orSkip bool) string {
 	if orSkip {
 		return " FOR NO KEY UPDATE SKIP LOCKED"

@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/madang-games/madang/store"
@@ -10,7 +11,8 @@ import (
 const (
 	upsertSession = `INSERT INTO sessions (account, id, token, expires_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (account) DO UPDATE SET id = excluded.id, token = excluded.token, expires_at = excluded.expires_at`
-	selectSession = `SELECT s.id, s.account, a.name, s.expires_at FROM sessions s JOIN accounts a ON a.id = s.account
+	// %s is the database's time.
+	selectSession = `SELECT s.id, s.account, a.name, s.expires_at, %s FROM sessions s JOIN accounts a ON a.id = s.account
 		WHERE s.token = $1 AND s.expires_at > $2`
 	deleteSession = `DELETE FROM sessions WHERE account = $1 AND id = $2`
 )
@@ -29,14 +31,16 @@ func (s *Store) StartSession(ctx context.Context, n store.Session, token store.T
 
 // Session implements [store.Sessions].
 func (s *Store) Session(ctx context.Context, token store.TokenHash, now time.Time) (n store.Session, err error) {
-	var expires int64
+	var expires, found int64
+	clock, args := s.db.clock(3)
+	query, args := fmt.Sprintf(selectSession, clock), append([]any{token[:], now.UnixMicro()}, args...)
 	err = s.db.read(ctx, func(ctx context.Context, q querier) error {
-		return one(ctx, q, selectSession, []any{token[:], now.UnixMicro()}, &n.ID, &n.User, &n.Name, &expires)
+		return one(ctx, q, query, args, &n.ID, &n.User, &n.Name, &expires, &found)
 	})
 	if err != nil {
 		return store.Session{}, s.failed(ctx, "find session", err)
 	}
-	n.ExpiresAt = fromMicros(expires)
+	n.ExpiresAt, n.FoundAt = fromMicros(expires), fromMicros(found)
 	return n, nil
 }
 

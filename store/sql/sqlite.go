@@ -199,6 +199,11 @@ func (d *sqliteDB) rollback(ctx context.Context) {
 	_, _ = d.writing.exec(ctx, "ROLLBACK")
 }
 
+// clock is that of this process: SQLite has none but its machine's.
+func (d *sqliteDB) clock(n int) (string, []any) {
+	return fmt.Sprint("$", n), []any{time.Now().UnixMicro()}
+}
+
 func (d *sqliteDB) lockRow(bool) string { return "" } // a writer is alone
 
 func (d *sqliteDB) ready(ctx context.Context) error {

@@ -133,6 +133,12 @@ var sessionCases = []testCase{
 		want := store.Session{ID: "s1", User: user, Name: "Player 1", ExpiresAt: after(time.Hour)}
 		t.fatal("start", s.StartSession(t.ctx(), store.Session{ID: "s1", User: user, ExpiresAt: after(time.Hour)}, token(1)))
 		got, err := s.Session(t.ctx(), token(1), begin)
+		later, errLater := s.Session(t.ctx(), token(1), begin)
+		t.fatal("find again", errLater)
+		if got.FoundAt.IsZero() || later.FoundAt.Before(got.FoundAt) || later.FoundAt.After(time.Now().Add(time.Minute)) {
+			t.Errorf("found at %v, and then at %v", got.FoundAt, later.FoundAt)
+		}
+		got.FoundAt = time.Time{}
 		t.fatal("find", err)
 		equal(t, "session", got, want)
 		_, err = s.Session(t.ctx(), token(2), begin)
