@@ -28,7 +28,8 @@ type desk struct {
 	farewells map[string]store.Farewell // "room user"
 	took      time.Duration             // since it has found a session, when it answers
 	tick      time.Duration
-	reading   func() error // called first by Farewell, without the lock; its error is Farewell's
+	seating   func()       // called first by Seat, without the lock
+	reading   func() error // the same of Farewell; its error is Farewell's
 }
 
 func (d *desk) Session(_ context.Context, token store.TokenHash, _ time.Time) (store.Session, error) {
@@ -43,6 +44,12 @@ func (d *desk) Session(_ context.Context, token store.TokenHash, _ time.Time) (s
 }
 
 func (d *desk) Seat(_ context.Context, room, user string) (store.Seat, error) {
+	d.mu.Lock()
+	seating := d.seating
+	d.mu.Unlock()
+	if seating != nil {
+		seating()
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.seats[room+" "+user] {

@@ -27,8 +27,7 @@ func (g *Gateway) farewell(ctx context.Context, room, user string, after broker.
 	}
 	end := broker.Position{Epoch: f.Epoch, N: f.N + 1}
 	closing := broker.Closed(room, end, now)
-	whole = after.Epoch == f.Epoch && after.N <= f.N
-	last := after.N // of those before $closed
+	last := after.N // of those before $closed that the user has heard, or was not to hear
 	for _, kept := range f.Log {
 		entries, err := broker.DecodeRun(room, f.Epoch, kept.First, kept.Last, kept.Data)
 		if err != nil {
@@ -48,7 +47,7 @@ func (g *Gateway) farewell(ctx context.Context, room, user string, after broker.
 			}
 		}
 	}
-	if !whole || last != f.N {
+	if after.Epoch != f.Epoch || last != f.N {
 		return []*broker.Output{closing}, false, nil
 	}
 	return append(outs, closing), true, nil

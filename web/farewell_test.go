@@ -353,6 +353,53 @@ func TestAttachThatFindsNoQueueAnyMore(t *testing.T) {
 	}
 }
 
+func TestReplayThatComesWhileTheEndIsReadIsVoid(t *testing.T) {
+	play(t, web.Config{}, func(b *bench) {
+		r := b.open()
+		b.subscribed(r, "bob") // so the topic is heard
+		attempts, reads, goes := make(chan string, 1), make(chan struct{}), make(chan struct{})
+		b.pipes.onSend(func(m *broker.Message) error { // held, but the answer to that is lost; then the room is over
+			attempts <- m.Attempt
+			b.end(2, run(2, said("over"), *closed()))
+			return broker.ErrNoRoom
+		})
+		b.desk.set(func() {
+			b.desk.reading = func() error {
+				reads <- struct{}{}
+				<-goes
+				return nil
+			}
+		})
+		ann := b.signIn("ann")
+		ann.send("SUBSCRIBE\nid:s1\ndestination:/topic/room.r1\nresume:1-1\n\n\x00")
+		<-reads
+		r.publish(&broker.Output{Part: broker.Replay, At: broker.Position{Epoch: 1, N: 2}, Type: "said", Body: []byte("over"), Attempt: <-attempts})
+		ann.silent()
+		close(goes)
+		ann.heard("1-2 over", `1-3 {"reason":"game over"}`)
+	})
+}
+
+func TestClosedWhileTheSeatIsLookedUpAgain(t *testing.T) {
+	play(t, web.Config{}, func(b *bench) {
+		r := b.open()
+		ann := b.attaching(r, "")
+		looks, goes := make(chan struct{}), make(chan struct{})
+		b.desk.set(func() {
+			b.desk.seating = func() {
+				looks <- struct{}{}
+				<-goes
+			}
+		})
+		<-looks // it attaches again, as nobody has answered
+		r.move(3)
+		r.line(closed())
+		ann.heard(`1-4 {"reason":"game over"}`)
+		close(goes)
+		ann.silent()
+	})
+}
+
 func TestWhoGoesWhileItsEndIsReadHearsNothing(t *testing.T) {
 	play(t, web.Config{}, func(b *bench) {
 		r := b.open()

@@ -116,6 +116,32 @@ func TestEmptyRoomLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestSweepPublishesTheRoomsOwnEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tallyGame(handlers.Policy{}, 0))
+	w.room("r", "ann")
+	w.listen("r")
+	rec, err := w.store.TakeUp(t.Context(), "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.store.Commit(t.Context(), &store.Commit{
+		Room: "r", Term: rec.Term, Epoch: 1, N: 6, Published: 6, State: store.Closed, Farewell: time.Now().Add(time.Minute),
+		Log: &store.Logged{First: 6, Last: 7, Data: broker.EncodeRun([]broker.Entry{
+			{Output: &broker.Output{Type: "over", Body: []byte("{}")}},
+			{Output: &broker.Output{Type: broker.TypeClosed, Body: []byte(`{"reason":"its own"}`)}},
+		})},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.start(nil, func(c *worker.Config) { c.Look = 5 * time.Millisecond })
+	heard := w.awaitType(broker.TypeClosed, 1)
+	if o := heard[0]; o.At != (broker.Position{Epoch: 1, N: 7}) || string(o.Body) != `{"reason":"its own"}` || o.Term <= rec.Term {
+		t.Errorf("got %v %s of term %d, want the room's own at 1-7 of a later term than %d", o.At, o.Body, o.Term, rec.Term)
+	}
+}
+
 func TestEndIsForgotten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tallyGame(handlers.Policy{}, 0))

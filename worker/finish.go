@@ -148,7 +148,7 @@ func (w *Worker) sweep(ctx context.Context, id string) error {
 }
 
 // forgetAtOnce is how many rooms' farewells are dropped in one transaction.
-const forgetAtOnce = 50
+const forgetAtOnce = 20
 
 // forgetFarewells drops what is kept of rooms that closed long enough ago.
 func (w *Worker) forgetFarewells(ctx context.Context) error {

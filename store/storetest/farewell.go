@@ -42,6 +42,7 @@ var farewellCases = []testCase{
 			{stays, 4, time.Minute - time.Microsecond, "1-7 [4-6:b 7-8:\x00\xff]"},
 			{stays, 8, 0, "1-7 []"},
 			{stays, 99, 0, "1-7 []"},
+			{stays, 1 << 63, 0, "1-7 []"},
 			{stays, 0, time.Minute, "not found"},
 			{left, 0, 0, "not found"},
 			{leaves, 0, 0, "not found"},
