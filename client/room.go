@@ -134,7 +134,7 @@ func (r *Room) Next(ctx context.Context) (*Message, error) {
 // ([Message.Request]).
 //
 // body becomes JSON, but []byte goes as it is; nil is an empty body. When ctx ends first the message stays on its way
-// and may still be handled. An [*Error] says that it was refused before the room got it (queue_full, bad_message, ...).
+// and may still be handled; and when the room ends first (room_closed) it may have been: it may be what ended the room. An [*Error] says that it was refused before the room got it (queue_full, bad_message, ...).
 func (r *Room) Send(ctx context.Context, typ string, body any) (seq uint64, err error) {
 	fields, content, err := encode(typ, body)
 	if err != nil {
