@@ -321,7 +321,10 @@ func (r *room) sleep() error {
 	}
 	r.noteGateways()
 	r.setAwake(nil)
-	r.stash, r.batch = nil, nil
+	r.batch = nil
+	if len(r.stash) == 0 { // what came while the store was waited for wakes the room at once
+		r.stash = nil
+	}
 	r.game.counts.slept.Inc()
 	return nil
 }

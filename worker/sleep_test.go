@@ -10,6 +10,7 @@ import (
 
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/handlers"
+	"github.com/madang-games/madang/store"
 	"github.com/madang-games/madang/worker"
 )
 
@@ -44,6 +45,49 @@ func TestIdleRoomSleepsAndWakes(t *testing.T) {
 				}
 				if got, want := len(ofPart(heard, broker.Line)), 3; got != want {
 					t.Errorf("%d outputs, want %d", got, want)
+				}
+				p.end()
+			})
+		})
+	}
+}
+
+func TestMessageThatComesWhileTheStoreIsWaitedForIsNotSleptThrough(t *testing.T) {
+	t.Parallel()
+	for name, keep := range map[string]handlers.Keep{
+		"durable": handlers.Durable{}, "checkpointed": handlers.Checkpointed{}, "ephemeral": handlers.Ephemeral{},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, tallyGame(handlers.Policy{Keep: keep, Idle: time.Minute, Grace: time.Hour}, 0))
+				w.room("r", "ann")
+				w.listen("r")
+				begun := time.Now()
+				asked := 0
+				p := w.start(func(p *process) {
+					p.beforeCommit = func(*store.Commit) error {
+						if asked > 0 || time.Since(begun) < 30*time.Second {
+							return nil
+						}
+						asked++ // the room goes to sleep
+						w.say("r", "ann", 2, "add", said{})
+						return fmt.Errorf("store is away: %w", store.ErrUnavailable)
+					}
+				}, nil)
+				w.join("r", "ann")
+				w.say("r", "ann", 1, "add", said{})
+				w.awaitType("added", 1)
+				time.Sleep(2 * time.Minute)
+				synctest.Wait()
+				if asked != 1 {
+					t.Fatalf("store was away %d times, want 1", asked)
+				}
+				w.mu.Lock()
+				added := len(ofType(t, w.heard, "added"))
+				w.mu.Unlock()
+				if added != 2 {
+					t.Errorf("%d of 2 messages were played", added)
 				}
 				p.end()
 			})
