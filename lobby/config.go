@@ -14,6 +14,7 @@ import (
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/handlers"
 	"github.com/madang-games/madang/store"
+	"github.com/madang-games/madang/token"
 )
 
 // Store is what the lobby asks of the store.
@@ -59,6 +60,9 @@ type Config struct {
 	// 50 and 500. A negative LoginRate is no limit.
 	LoginRate  float64
 	LoginBurst int
+	// Tokens signs the tokens of sessions. All lobbies and gateways of a deployment need the same keys. Default: a key that
+	// nobody else knows and that ends with this Service.
+	Tokens *token.Ring
 	// Metrics is where the lobby's counters are registered. Default: nowhere.
 	Metrics prometheus.Registerer
 	// Log defaults to slog.Default().
@@ -72,7 +76,6 @@ const (
 	maxBody        = 64 << 10         // bytes of a body
 	requestTimeout = 15 * time.Second // for the store's and the game's part of a request
 	tellTimeout    = 3 * time.Second  // for telling the broker, when the store has the seat already
-	sessionLife    = 30 * 24 * time.Hour
 )
 
 // withDefaults checks c and returns it with its defaults filled in.
@@ -101,6 +104,12 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.LoginBurst <= 0 {
 		c.LoginBurst = 500
+	}
+	if c.Tokens == nil {
+		var err error
+		if c.Tokens, err = newRing(); err != nil {
+			return c, err
+		}
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()

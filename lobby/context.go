@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/madang-games/madang/store"
+	"github.com/madang-games/madang/token"
 )
 
 // User is the player who asks.
@@ -26,6 +27,7 @@ type User struct {
 type Context struct {
 	ctx     context.Context
 	session store.Session
+	secret  token.Secret // of the session
 	seats   store.Seats
 	params  map[string]string
 	query   url.Values

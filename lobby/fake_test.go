@@ -121,6 +121,19 @@ func (m *mapStore) Session(_ context.Context, token store.TokenHash, now time.Ti
 	return store.Session{}, cmp.Or(m.err, store.ErrNotFound)
 }
 
+func (m *mapStore) ExtendSession(_ context.Context, user, id string, end time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for t, s := range m.sessions {
+		if s.User == user && s.ID == id {
+			s.ExpiresAt = end
+			m.sessions[t] = s
+			return m.err
+		}
+	}
+	return cmp.Or(m.err, store.ErrNotFound)
+}
+
 func (m *mapStore) EndSession(_ context.Context, user, id string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -84,6 +84,7 @@ func (s *Service) builtIn() []route {
 		{http.MethodGet, "/rooms/:id", true, s.getRoom},
 		{http.MethodPost, "/rooms/:id/join", true, s.joinRoom},
 		{http.MethodPost, "/rooms/:id/leave", true, s.leaveRoom},
+		{http.MethodPost, "/session/refresh", true, s.refresh},
 	}
 }
 
@@ -179,7 +180,7 @@ func (s *Service) play(c echo.Context, rt route, in *Context) (*answer, error) {
 		return nil, err
 	}
 	if rt.signedIn {
-		if in.session, err = s.authenticate(in.ctx, r); err != nil {
+		if in.session, in.secret, err = s.authenticate(in.ctx, r); err != nil {
 			return nil, err
 		}
 	}

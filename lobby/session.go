@@ -2,17 +2,11 @@ package lobby
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"net/http"
-	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/store"
@@ -60,28 +54,7 @@ func (s *Service) login(c *Context) error {
 	if err != nil {
 		return err
 	}
-
-	session := store.Session{
-		ID:        uuid.NewString(),
-		User:      account.ID,
-		Name:      account.Name,
-		ExpiresAt: s.config.Now().Add(sessionLife),
-	}
-	var token [32]byte
-	_, _ = rand.Read(token[:]) // never fails
-	text := base64.RawURLEncoding.EncodeToString(token[:])
-	if err := s.config.Store.StartSession(c.ctx, session, sha256.Sum256([]byte(text))); err != nil {
-		return err
-	}
-	if identity.Subject != "" { // else the account is new and can have no older session
-		s.moved(c.ctx, broker.SessionMoved{User: account.ID, Session: session.ID})
-	}
-	return c.JSON(http.StatusOK, struct {
-		User      userJSON    `json:"user"`
-		Token     string      `json:"token"`
-		ExpiresAt time.Time   `json:"expires_at"`
-		Stomp     gatewayJSON `json:"stomp"`
-	}{userOf(account), text, session.ExpiresAt.UTC().Truncate(time.Millisecond), gatewayJSON{c.gateway}})
+	return s.start(c, account, identity.Subject == "", http.StatusOK)
 }
 
 // gatewayJSON is where to connect before there is a room.
@@ -130,18 +103,4 @@ func (s *Service) post(ctx context.Context, kind string, body any) error {
 		return err
 	}
 	return s.config.Broker.Post(ctx, broker.Notice{Kind: kind, From: s.config.Process, Body: text, Time: s.config.Now()})
-}
-
-// authenticate finds the session of a request by its bearer token.
-func (s *Service) authenticate(ctx context.Context, r *http.Request) (store.Session, error) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	token = strings.TrimSpace(token)
-	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > 256 {
-		return store.Session{}, notSignedIn
-	}
-	session, err := s.config.Store.Session(ctx, sha256.Sum256([]byte(token)), s.config.Now())
-	if errors.Is(err, store.ErrNotFound) {
-		return store.Session{}, notSignedIn
-	}
-	return session, err
 }

@@ -22,7 +22,7 @@ func TestGuestGetsANameAndASession(t *testing.T) {
 	if want := "ws://example.com/stomp"; in.Stomp.URL != want {
 		t.Errorf("gateway: got %q, want %q", in.Stomp.URL, want)
 	}
-	if days := time.Until(in.ExpiresAt).Hours() / 24; len(in.Token) != 43 || days < 29.9 || days > 30.1 {
+	if days := time.Until(in.ExpiresAt).Hours() / 24; len(in.Token) < 100 || days < 29.9 || days > 30.1 {
 		t.Errorf("got token %q for %v days", in.Token, days)
 	}
 	var me struct {
@@ -106,7 +106,7 @@ func TestSessionExpires(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	f := newFixture(t, func(_ *App, c *Config) { c.Now = func() time.Time { return now } })
 	in := f.guest()
-	now = now.Add(sessionLife - time.Second)
+	now = now.Add(SessionLife - time.Second)
 	if got := f.do("GET", "/v1/user", in.Token, "").status; got != 200 {
 		t.Errorf("a second before its end the session gets %d", got)
 	}

@@ -31,6 +31,7 @@ type Config struct {
 	Origins    []string      `env:"MADANG_ORIGINS" placeholder:"URL" help:"Other web origins whose pages may play here, such as https://game.example.org."`
 	TrustProxy bool          `name:"trust-proxy" env:"MADANG_TRUST_PROXY" help:"Believe X-Forwarded-For and -Proto. Only behind a proxy that sets them itself."`
 	Canary     []string      `env:"MADANG_CANARY" placeholder:"GAME=VERSION:PERCENT" help:"Give this share of the players a version of a game; the others get the newest below it."`
+	TokenKeys  string        `name:"token-keys" env:"MADANG_TOKEN_KEYS" placeholder:"FILE" help:"File of the keys that sign sessions, or the keys themselves: id=<32 bytes in base64>, the first one signs. Default: made and kept in the store."`
 	Drain      time.Duration `default:"10s" env:"MADANG_DRAIN" placeholder:"TIME" help:"How long a stop may take: on SIGTERM, for rooms that no other worker plays to end; always, to finish what is under way (${default})."`
 	Log        string        `default:"info" enum:"debug,info,warn,error" env:"MADANG_LOG" placeholder:"LEVEL" help:"Least level to log: debug, info, warn or error (${default})."`
 

@@ -17,6 +17,7 @@ import (
 	"github.com/madang-games/madang/lobby"
 	"github.com/madang-games/madang/store"
 	"github.com/madang-games/madang/store/sql"
+	"github.com/madang-games/madang/token"
 	"github.com/madang-games/madang/web"
 	"github.com/madang-games/madang/web/site"
 	"github.com/madang-games/madang/worker"
@@ -29,6 +30,7 @@ type parts struct {
 	lobby   *lobby.Service
 	gateway *web.Gateway
 	worker  *worker.Worker
+	tokens  *token.Ring
 }
 
 // build reaches store and broker, however long that takes, and makes the parts.
@@ -45,6 +47,11 @@ func (s *Server) build(ctx context.Context) (_ *parts, err error) {
 	if p.broker, err = s.openBroker(ctx); err != nil {
 		return nil, err
 	}
+	if s.config.has(RoleWeb) || s.config.has(RoleLobby) {
+		if p.tokens, err = s.openTokens(ctx, p.store); err != nil {
+			return nil, err
+		}
+	}
 	if s.config.has(RoleWorker) {
 		p.worker, err = worker.New(worker.Config{
 			Store: p.store, Broker: p.broker, Games: s.games, Process: s.id, Log: s.log.With("part", "worker"),
@@ -56,7 +63,7 @@ func (s *Server) build(ctx context.Context) (_ *parts, err error) {
 	}
 	if s.config.has(RoleWeb) {
 		p.gateway, err = web.New(web.Config{
-			Store: p.store, Broker: p.broker, Process: s.id, Log: s.log.With("part", "web"),
+			Store: p.store, Broker: p.broker, Tokens: p.tokens, Process: s.id, Log: s.log.With("part", "web"),
 			Origins: s.config.Origins, Address: s.address, Drain: s.config.Drain, Metrics: s.registry,
 		})
 		if err != nil {
@@ -69,8 +76,8 @@ func (s *Server) build(ctx context.Context) (_ *parts, err error) {
 			return nil, err
 		}
 		p.lobby, err = s.app.Serve(lobby.Config{
-			Canary: canary,
-			Store:  p.store, Broker: p.broker, Games: s.games, Process: s.id, Log: s.log.With("part", "lobby"),
+			Canary: canary, Tokens: p.tokens,
+			Store: p.store, Broker: p.broker, Games: s.games, Process: s.id, Log: s.log.With("part", "lobby"),
 			PublicURL: s.config.PublicURL, TrustProxy: s.config.TrustProxy, Origins: s.config.Origins, Metrics: s.registry,
 		})
 		if err != nil {
@@ -144,6 +151,9 @@ func (p *parts) run(ctx context.Context, s *Server) error {
 	}
 	if p.lobby != nil {
 		stops = append(stops, start(p.lobby.Run))
+	}
+	if p.tokens != nil {
+		stops = append(stops, start(func(ctx context.Context) error { return p.tokens.Run(ctx, s.log.With("part", "tokens")) }))
 	}
 	if p.worker != nil {
 		stops = append(stops, func() {

@@ -55,7 +55,7 @@ type Session struct {
 	FoundAt time.Time
 }
 
-// TokenHash is the SHA-256 of a session's token; the token itself is never kept.
+// TokenHash is the SHA-256 of what names the session in its tokens; that itself is never kept.
 type TokenHash [32]byte
 
 // Sessions keeps who is signed in.
@@ -64,6 +64,8 @@ type Sessions interface {
 	StartSession(ctx context.Context, s Session, token TokenHash) error
 	// Session finds a session that has not expired at now. ErrNotFound.
 	Session(ctx context.Context, token TokenHash, now time.Time) (Session, error)
+	// ExtendSession moves the end of the user's session, if it is still session id. ErrNotFound.
+	ExtendSession(ctx context.Context, user, id string, end time.Time) error
 	// EndSession ends the user's session, if it is still session id. Ending none is no error.
 	EndSession(ctx context.Context, user, id string) error
 }

@@ -30,6 +30,7 @@ type Store interface {
 	Records
 	Farewells
 	DeadLetters
+	TokenKeys
 	// Ready reports whether the database answers now.
 	Ready(ctx context.Context) error
 	Close() error

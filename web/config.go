@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"net"
@@ -31,10 +32,27 @@ type Broker interface {
 	broker.Board
 }
 
+// Tokens knows the tokens of sessions. Its one method does not wait for anybody.
+type Tokens interface {
+	// Hash returns an error for what is no token, or is over at now.
+	Hash(token string, now time.Time) ([32]byte, error)
+}
+
+// anyText takes every text for a token.
+type anyText struct{}
+
+func (anyText) Hash(token string, _ time.Time) ([32]byte, error) {
+	return sha256.Sum256([]byte(token)), nil
+}
+
 // Config says what a Gateway works with. Store and Broker must be given; every other zero value works.
 type Config struct {
 	Store  Store
 	Broker Broker
+
+	// Tokens tells under which hash the store has the session of a token, or refuses it: then the store is not asked.
+	// Default: every text is a token, under its own SHA-256.
+	Tokens Tokens
 
 	// Process is the id under which this process is known on the board. Default: a new one.
 	Process string
@@ -107,6 +125,9 @@ func (l Limits) withDefaults() Limits {
 func (c Config) withDefaults() (Config, error) {
 	if c.Store == nil || c.Broker == nil {
 		return c, errors.New("web: Config needs a Store and a Broker")
+	}
+	if c.Tokens == nil {
+		c.Tokens = anyText{}
 	}
 	if c.Process == "" {
 		c.Process = uuid.NewString()

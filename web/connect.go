@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -39,7 +38,10 @@ func (s *session) connect(f *stomp.Frame) error {
 	if token == "" {
 		return refuseNotSignedIn
 	}
-	hash := store.TokenHash(sha256.Sum256([]byte(token)))
+	hash, err := s.g.tokens.Hash(token, s.g.now())
+	if err != nil {
+		return refuseNotSignedIn
+	}
 	user, err := s.g.store.Session(s.ctx, hash, s.g.now())
 	if errors.Is(err, store.ErrNotFound) {
 		return refuseNotSignedIn

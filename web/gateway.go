@@ -27,6 +27,7 @@ import (
 // sign in, but hear nothing.
 type Gateway struct {
 	store   Store
+	tokens  Tokens
 	broker  Broker
 	process string
 	log     *slog.Logger
@@ -69,7 +70,7 @@ func New(c Config) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{
-		store: c.Store, broker: c.Broker, process: c.Process, log: c.Log, address: c.Address, limits: c.Limits,
+		store: c.Store, tokens: c.Tokens, broker: c.Broker, process: c.Process, log: c.Log, address: c.Address, limits: c.Limits,
 		drain: c.Drain, now: c.Now, metrics: m,
 		accept: websocket.AcceptOptions{
 			Subprotocols: []string{

@@ -47,6 +47,7 @@ type session struct {
 	since int64 // by the store's clock: nanoseconds since 1970
 
 	checked atomic.Int64 // when the store was last seen to know user; Unix nanoseconds
+	expires atomic.Int64 // when the session ends, as far as is known: it may be extended; Unix nanoseconds, 0: never
 
 	mu   sync.Mutex
 	why  string // reason of the end; "": it lives

@@ -15,6 +15,7 @@ import (
 func (g *Gateway) signIn(s *session) bool {
 	s.since = s.user.FoundAt.UnixNano()
 	s.checked.Store(g.now().UnixNano())
+	s.expire(s.user.ExpiresAt)
 	g.mu.Lock()
 	here := slices.Clone(g.users[s.user.User])
 	g.users[s.user.User] = append(g.users[s.user.User], s)
@@ -104,26 +105,35 @@ const (
 	recheckMost = 500
 )
 
-// sweep ends the connections whose session has run out, and looks up those that have not been looked up for long: a
-// notice of their end may have been lost.
+// expire notes when the session ends.
+func (s *session) expire(at time.Time) {
+	if at.IsZero() {
+		s.expires.Store(0)
+		return
+	}
+	s.expires.Store(at.UnixNano())
+}
+
+func (s *session) expired(now time.Time) bool {
+	at := s.expires.Load()
+	return at != 0 && now.UnixNano() >= at
+}
+
+// sweep looks up the connections whose session has run out, which ends them unless it was extended, and those that have
+// not been looked up for long: a notice of their end may have been lost.
 func (g *Gateway) sweep(ctx context.Context) {
 	now := g.now()
-	var expired, old []*session
+	var old []*session
 	g.mu.Lock()
 	for _, of := range g.users {
 		for _, s := range of {
-			switch {
-			case !s.user.ExpiresAt.IsZero() && !now.Before(s.user.ExpiresAt):
-				expired = append(expired, s)
-			case now.UnixNano()-s.checked.Load() > int64(recheckAfter) && len(old) < recheckMost:
+			long := now.UnixNano()-s.checked.Load() > int64(recheckAfter)
+			if (long || s.expired(now)) && len(old) < recheckMost {
 				old = append(old, s)
 			}
 		}
 	}
 	g.mu.Unlock()
-	for _, s := range expired {
-		s.end(refuseNotSignedIn, "")
-	}
 	for _, s := range old {
 		g.check(ctx, s)
 	}
@@ -134,13 +144,16 @@ func (g *Gateway) check(ctx context.Context, s *session) {
 	now := g.now()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	_, err := g.store.Session(ctx, s.token, now)
+	found, err := g.store.Session(ctx, s.token, now)
 	switch {
+	case errors.Is(err, store.ErrNotFound) && s.expired(now):
+		s.end(refuseNotSignedIn, "")
 	case errors.Is(err, store.ErrNotFound):
 		s.end(refuseReplaced, "")
 	case err != nil:
 		g.log.Warn("cannot look a session up", "conn", s.id, "user", s.user.User, "err", err)
 	default:
+		s.expire(found.ExpiresAt)
 		s.checked.Store(now.UnixNano())
 	}
 }

@@ -25,7 +25,7 @@ func migrate(ctx context.Context, db *stdsql.DB, dialect goose.Dialect, folder s
 		return err
 	}
 	provider, err := goose.NewProvider(dialect, db, files,
-		goose.WithTableName("schema_versions"), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+		goose.WithTableName("schema_versions"), goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}

@@ -14,6 +14,7 @@ const (
 	// %s is the database's time.
 	selectSession = `SELECT s.id, s.account, a.name, s.expires_at, %s FROM sessions s JOIN accounts a ON a.id = s.account
 		WHERE s.token = $1 AND s.expires_at > $2`
+	extendSession = `UPDATE sessions SET expires_at = $3 WHERE account = $1 AND id = $2`
 	deleteSession = `DELETE FROM sessions WHERE account = $1 AND id = $2`
 )
 
@@ -42,6 +43,18 @@ func (s *Store) Session(ctx context.Context, token store.TokenHash, now time.Tim
 	}
 	n.ExpiresAt, n.FoundAt = fromMicros(expires), fromMicros(found)
 	return n, nil
+}
+
+// ExtendSession implements [store.Sessions].
+func (s *Store) ExtendSession(ctx context.Context, user, id string, end time.Time) error {
+	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
+		n, err := q.exec(ctx, extendSession, user, id, end.UnixMicro())
+		if err == nil && n == 0 {
+			err = store.ErrNotFound
+		}
+		return err
+	})
+	return s.failed(ctx, "extend session", err)
 }
 
 // EndSession implements [store.Sessions].

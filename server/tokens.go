@@ -1,0 +1,73 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/madang-games/madang/lobby"
+	"github.com/madang-games/madang/store"
+	"github.com/madang-games/madang/token"
+)
+
+// keyTime is how long a key of our own making signs. Each process makes the next one a whole such time before it is
+// needed, so that all know it by then.
+const keyTime = 30 * 24 * time.Hour
+
+var inlineKeys = regexp.MustCompile(`^\s*[A-Za-z0-9_-]{1,16}=[A-Za-z0-9+/]{43}=?([,\s]|$)`)
+
+// openTokens makes the ring of the keys that sign sessions: those that the configuration gives, or those of the store.
+func (s *Server) openTokens(ctx context.Context, keys store.TokenKeys) (*token.Ring, error) {
+	given := s.config.TokenKeys
+	switch {
+	case given == "":
+		return token.NewRing(ctx, func(ctx context.Context) ([]token.Key, error) { return storedKeys(ctx, keys, time.Now()) })
+	case inlineKeys.MatchString(given):
+		fixed, err := token.Parse(given)
+		if err != nil {
+			return nil, fmt.Errorf("--token-keys: %w", err)
+		}
+		return token.Fixed(fixed...)
+	}
+	return token.NewRing(ctx, func(context.Context) ([]token.Key, error) {
+		text, err := os.ReadFile(given)
+		if err != nil {
+			return nil, fmt.Errorf("--token-keys: %w", err)
+		}
+		return token.Parse(string(text))
+	})
+}
+
+// storedKeys are the keys that the store keeps for all processes. Keys are named after the time in which they sign, so
+// that of all processes that make one the first one's counts.
+func storedKeys(ctx context.Context, keys store.TokenKeys, now time.Time) ([]token.Key, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var fresh []store.TokenKey
+	turn := now.Unix() / int64(keyTime/time.Second)
+	for n := turn; n <= turn+1; n++ {
+		from := time.Unix(n*int64(keyTime/time.Second), 0).UTC()
+		k, err := token.Generate(strconv.FormatInt(n, 10), from)
+		if err != nil {
+			return nil, err
+		}
+		fresh = append(fresh, store.TokenKey{ID: k.ID, Seed: k.Seed(), From: from})
+	}
+	// What was signed at a key's last moment lives on for a session's life.
+	kept, err := keys.TokenKeys(ctx, fresh, now.Add(-keyTime-lobby.SessionLife-24*time.Hour))
+	if err != nil {
+		return nil, err
+	}
+	ring := make([]token.Key, 0, len(kept))
+	for _, k := range kept {
+		key, err := token.NewKey(k.ID, k.Seed, k.From)
+		if err != nil {
+			return nil, err
+		}
+		ring = append(ring, key)
+	}
+	return ring, nil
+}

@@ -1,0 +1,19 @@
+-- Times are microseconds since 1970. The same tables and columns as in ../postgres; a test holds them together.
+
+-- +goose Up
+
+ALTER TABLE accounts ADD COLUMN look TEXT;                          -- what the name looks like; NULL: not known
+ALTER TABLE accounts ADD COLUMN about TEXT NOT NULL DEFAULT '';
+ALTER TABLE accounts ADD COLUMN picture INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE accounts ADD COLUMN deleted_at INTEGER;                 -- the rest goes when its rooms have let it go
+CREATE UNIQUE INDEX accounts_by_look ON accounts (look);
+CREATE INDEX accounts_deleted ON accounts (deleted_at) WHERE deleted_at IS NOT NULL;
+
+ALTER TABLE identities ADD COLUMN secret TEXT NOT NULL DEFAULT '';  -- what a secret is checked against
+ALTER TABLE identities ADD COLUMN linked_at INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE token_keys (
+	id     TEXT    NOT NULL PRIMARY KEY,
+	seed   BLOB    NOT NULL,
+	begins INTEGER NOT NULL
+) STRICT;
