@@ -194,6 +194,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		{"GET", "/v1/rooms/none", "/v1/rooms/{id}", ""},
 		{"POST", "/v1/rooms/" + room + "/join", "/v1/rooms/{id}/join", ""},
 		{"POST", "/v1/rooms/" + room + "/leave", "/v1/rooms/{id}/leave", ""},
+		{"POST", "/v1/session/refresh", "/v1/session/refresh", ""},
 		{"POST", "/v1/logout", "/v1/logout", ""},
 	} {
 		r := f.do(c.method, c.path, in.Token, c.body)

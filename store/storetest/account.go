@@ -166,6 +166,19 @@ var sessionCases = []testCase{
 		_, err = s.Session(t.ctx(), token(9), begin)
 		t.fatal("find the stranger's", err)
 	}},
+	{"ASessionIsExtended", func(t *suite) {
+		s := t.open()
+		user := t.user(s)
+		t.fatal("start", s.StartSession(t.ctx(), store.Session{ID: "s1", User: user, ExpiresAt: after(time.Hour)}, token(1)))
+		t.fatal("extend", s.ExtendSession(t.ctx(), user, "s1", after(2*time.Hour)))
+		got, err := s.Session(t.ctx(), token(1), after(time.Hour))
+		t.fatal("find", err)
+		equal(t, "end", got.ExpiresAt, after(2*time.Hour))
+		t.want("extend an older one", s.ExtendSession(t.ctx(), user, "s0", after(3*time.Hour)), store.ErrNotFound)
+		t.want("extend another's", s.ExtendSession(t.ctx(), t.user(s), "s1", after(3*time.Hour)), store.ErrNotFound)
+		_, err = s.Session(t.ctx(), token(1), after(2*time.Hour))
+		t.want("at the new end", err, store.ErrNotFound)
+	}},
 	{"EndsOnlyTheSessionNamed", func(t *suite) {
 		s := t.open()
 		user := t.user(s)

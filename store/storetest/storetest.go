@@ -32,6 +32,7 @@ func Test(t *testing.T, fresh func(t testing.TB) Opener) {
 		{"Farewells", farewellCases},
 		{"Dead", deadCases},
 		{"Life", lifeCases},
+		{"TokenKeys", tokenKeyCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
