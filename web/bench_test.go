@@ -30,11 +30,17 @@ type desk struct {
 	tick      time.Duration
 	seating   func()       // called first by Seat, without the lock
 	reading   func() error // the same of Farewell; its error is Farewell's
+	finding   func() error // the same of Session
 }
 
 func (d *desk) Session(_ context.Context, token store.TokenHash, _ time.Time) (store.Session, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.finding != nil {
+		if err := d.finding(); err != nil {
+			return store.Session{}, err
+		}
+	}
 	if s, ok := d.sessions[token]; ok {
 		d.tick++ // no two in one moment
 		s.FoundAt = time.Now().Add(d.tick - d.took)
