@@ -61,7 +61,8 @@ func NewCluster(dir string, n int) (*Cluster, error) {
 	if err := os.WriteFile(filepath.Join(dir, ".erlang.cookie"), cookie, 0o400); err != nil {
 		return nil, err
 	}
-	config := "cluster_formation.peer_discovery_backend = classic_config\ncluster_partition_handling = pause_minority\n" +
+	// The settings that docs/decisions/0002 asks of a cluster.
+	config := "cluster_formation.peer_discovery_backend = classic_config\ncluster_partition_handling = autoheal\n" +
 		"raft.wal_max_size_bytes = 33554432\n"
 	for i := range n {
 		config += fmt.Sprintf("cluster_formation.classic_config.nodes.%d = %s\n", i+1, nodeName(i))
