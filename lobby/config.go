@@ -25,6 +25,7 @@ type Store interface {
 	CreateRoom(ctx context.Context, r store.Room, memory []byte, user string) error
 	Room(ctx context.Context, id string) (store.Room, error)
 	Rooms(ctx context.Context, f store.RoomFilter, cursor string, limit int) (rooms []store.Room, next string, err error)
+	TakeUp(ctx context.Context, room string) (store.Record, error)
 }
 
 // Broker is what the lobby asks of the broker.

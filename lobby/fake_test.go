@@ -21,6 +21,7 @@ type mapStore struct {
 	sessions   map[store.TokenHash]store.Session
 	rooms      map[string]store.Room
 	seats      map[[2]string]store.Seat // by room and user
+	terms      map[string]uint64        // by room
 	err        error                    // what every call gives; nil: none
 }
 
@@ -28,6 +29,7 @@ func newMapStore() *mapStore {
 	return &mapStore{
 		accounts: map[string]store.Account{}, identities: map[store.Identity]string{},
 		sessions: map[store.TokenHash]store.Session{}, rooms: map[string]store.Room{}, seats: map[[2]string]store.Seat{},
+		terms: map[string]uint64{},
 	}
 }
 
@@ -280,19 +282,30 @@ func (m *mapStore) some(fit func(store.Seat) bool) ([]store.Seat, error) {
 	return found, m.err
 }
 
+func (m *mapStore) TakeUp(_ context.Context, room string) (store.Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.terms[room]++
+	return store.Record{Room: m.rooms[room], Term: m.terms[room]}, m.err
+}
+
 // logBroker remembers what it is told.
 type logBroker struct {
 	mu      sync.Mutex
 	open    map[string]broker.Spec
 	sent    []*broker.Message
 	notices []broker.Notice
-	down    bool   // every call waits until its context ends
-	onOpen  func() // called after each Open; nil: nothing
+	deleted []string
+	down    bool            // every call waits until its context ends
+	dead    map[string]bool // rooms whose queue takes nothing until it is deleted
+	onOpen  func()          // called after each Open; nil: nothing
 }
 
 var _ Broker = (*logBroker)(nil)
 
-func newLogBroker() *logBroker { return &logBroker{open: map[string]broker.Spec{}} }
+func newLogBroker() *logBroker {
+	return &logBroker{open: map[string]broker.Spec{}, dead: map[string]bool{}}
+}
 
 func (b *logBroker) reach(ctx context.Context) error {
 	b.mu.Lock()
@@ -332,6 +345,8 @@ func (b *logBroker) Delete(ctx context.Context, room string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.open, room)
+	delete(b.dead, room)
+	b.deleted = append(b.deleted, room)
 	return nil
 }
 
@@ -343,6 +358,12 @@ func (b *logBroker) Send(ctx context.Context, m *broker.Message) error {
 	defer b.mu.Unlock()
 	if _, ok := b.open[m.Room]; !ok {
 		return broker.ErrNoRoom
+	}
+	if b.dead[m.Room] {
+		b.mu.Unlock()
+		<-ctx.Done()
+		b.mu.Lock()
+		return ctx.Err()
 	}
 	b.sent = append(b.sent, m)
 	return nil

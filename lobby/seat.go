@@ -3,6 +3,7 @@ package lobby
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/madang-games/madang/broker"
@@ -66,8 +67,12 @@ const (
 // sweeper tells rooms again of seats that they have not answered for. It belongs to Run's goroutine.
 type sweeper struct {
 	s     *Service
+	life  context.Context        // of the lobby
 	tried map[store.Seat]attempt // by seat without name; only of seats still pending
 	fails bool                   // the last round could not read the store: said once
+
+	places  chan struct{} // one for each room that is being revived
+	running sync.WaitGroup
 }
 
 type attempt struct {
@@ -75,7 +80,9 @@ type attempt struct {
 	pause time.Duration
 }
 
-func newSweeper(s *Service) *sweeper { return &sweeper{s: s, tried: map[store.Seat]attempt{}} }
+func newSweeper(life context.Context, s *Service) *sweeper {
+	return &sweeper{s: s, life: life, tried: map[store.Seat]attempt{}, places: make(chan struct{}, reviving)}
+}
 
 // sweep does one round.
 func (w *sweeper) sweep(ctx context.Context) {
@@ -117,6 +124,9 @@ func (w *sweeper) again(ctx context.Context, seat store.Seat) {
 		defer cancel()
 		err = s.deliver(ctx, room, s.message(seat), false)
 		s.meter.resent(seat.State)
+		if ctx.Err() != nil && firstOf(room, seat) {
+			w.revive(room, seat)
+		}
 	}
 	if err != nil {
 		s.config.Log.Debug("a room could not be told again of a seat", "room", seat.Room, "user", seat.User, "error", err)

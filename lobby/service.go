@@ -298,7 +298,8 @@ func (s *Service) gatewayFor(r *http.Request) string {
 func (s *Service) Run(ctx context.Context) error {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
-	sweeper := newSweeper(s)
+	sweeper := newSweeper(ctx, s)
+	defer sweeper.running.Wait()
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watch(ctx) })
 	defer watching.Wait()

@@ -19,6 +19,7 @@ import (
 type node interface {
 	Start() error
 	Kill() error
+	Ended() bool
 	Signal(s syscall.Signal) error
 }
 

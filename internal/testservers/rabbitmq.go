@@ -212,6 +212,19 @@ func (n *Node) Kill() error { return n.end(syscall.SIGKILL) }
 // Signal sends s to the node and all its helpers; SIGSTOP freezes it.
 func (n *Node) Signal(s syscall.Signal) error { return syscall.Kill(-n.cmd.Process.Pid, s) }
 
+// Ended reports whether the node was started and has ended by itself. Start starts it again.
+func (n *Node) Ended() bool {
+	if n.cmd == nil {
+		return false
+	}
+	select {
+	case <-n.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // Running reports whether the node was started and not stopped or killed since by this Node.
 func (n *Node) Running() bool { return n.cmd != nil }
 
