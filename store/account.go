@@ -26,7 +26,8 @@ type Identity struct {
 	Subject  string
 }
 
-// Award is what a room's message adds to an account, in the same transaction as the room's state.
+// Award is what a room's message adds to an account, in the same transaction as the room's state. Gold stays within 0 and
+// [MaxBalance]: what is beyond is cut, as of a [Grant].
 type Award struct {
 	User                       string
 	Exp, Gold, Win, Lose, Draw int64

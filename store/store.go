@@ -19,6 +19,8 @@ var (
 	ErrStaleTerm   = errors.New("term is stale")        // a later worker has taken the room up: this one must drop it
 	ErrUnavailable = errors.New("store is unavailable") // the database can't be reached or refuses work for now
 	ErrNewerSchema = errors.New("database is too new")  // migrated by a newer program
+	ErrShort       = errors.New("balance is too small") // an account has less than is to be taken
+	ErrFull        = errors.New("balance is too large") // an account would have more than it may
 )
 
 // Store is everything a back end has.
@@ -31,6 +33,7 @@ type Store interface {
 	Farewells
 	DeadLetters
 	TokenKeys
+	Ledger
 	// Ready reports whether the database answers now.
 	Ready(ctx context.Context) error
 	Close() error

@@ -25,8 +25,6 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (folded) DO NOTHING`
 	insertIdentity = `INSERT INTO identities (platform, subject, account) VALUES ($1, $2, $3)
 		ON CONFLICT (platform, subject) DO NOTHING`
-	addAward = `UPDATE accounts SET exp = exp + $2, gold = gold + $3, win = win + $4, lose = lose + $5, draw = draw + $6
-		WHERE id = $1`
 )
 
 // fold is the form of a name in which names that differ in case, or in how their letters are composed, are the same
@@ -83,6 +81,12 @@ func (s *Store) CreateAccount(ctx context.Context, a store.Account, id store.Ide
 			}
 			if n == 0 {
 				return again
+			}
+		}
+		if a.Gold != 0 {
+			opening := []store.LedgerLine{{Account: a.ID, Item: store.Gold, Amount: a.Gold, Asked: a.Gold, Balance: a.Gold}}
+			if err := book(ctx, q, "account/"+a.ID, "opening", a.CreatedAt, opening); err != nil {
+				return err
 			}
 		}
 		kept, created = a, true

@@ -41,7 +41,7 @@ func failed(ctx context.Context, doing string, err error) error {
 func known(err error) bool {
 	for _, sentinel := range []error{
 		store.ErrNotFound, store.ErrNameTaken, store.ErrRoomFull, store.ErrRoomClosed, store.ErrStaleTerm,
-		store.ErrUnavailable, store.ErrNewerSchema,
+		store.ErrUnavailable, store.ErrNewerSchema, store.ErrShort, store.ErrFull,
 	} {
 		if errors.Is(err, sentinel) {
 			return true

@@ -1,11 +1,9 @@
 package sql
 
 import (
-	"cmp"
 	"context"
 	stdsql "database/sql"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/madang-games/madang/store"
@@ -98,7 +96,7 @@ func (s *Store) Commit(ctx context.Context, c *store.Commit) (closed bool, err e
 
 // plain commits touch nothing but their record and log.
 func plain(c *store.Commit) bool {
-	return c.State == "" && len(c.Seated) == 0 && len(c.Unseated) == 0 && len(c.Awards) == 0 &&
+	return c.State == "" && len(c.Seated) == 0 && len(c.Unseated) == 0 && len(c.Awards) == 0 && len(c.Grants) == 0 &&
 		len(c.Dead) == 0 && len(c.Absolve) == 0
 }
 
@@ -153,7 +151,7 @@ func (s *Store) apply(ctx context.Context, q querier, c *store.Commit) (closed b
 	if err := seat(ctx, q, c); err != nil {
 		return false, err
 	}
-	if err := s.award(ctx, q, c); err != nil {
+	if err := s.effect(ctx, q, c); err != nil {
 		return false, err
 	}
 	if err := bury(ctx, q, c); err != nil {
@@ -201,21 +199,6 @@ func seat(ctx context.Context, q querier, c *store.Commit) error {
 	for _, user := range c.Seated {
 		if _, err := q.exec(ctx, seatSeat, c.Room, user, now); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-func (s *Store) award(ctx context.Context, q querier, c *store.Commit) error {
-	// In one order everywhere, so that two rooms with the same players can't lock each other out.
-	awards := slices.SortedFunc(slices.Values(c.Awards), func(a, b store.Award) int { return cmp.Compare(a.User, b.User) })
-	for _, a := range awards {
-		n, err := q.exec(ctx, addAward, a.User, a.Exp, a.Gold, a.Win, a.Lose, a.Draw)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			s.log.Warn("award to an unknown user skipped", "room", c.Room, "user", a.User)
 		}
 	}
 	return nil

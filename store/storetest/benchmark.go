@@ -23,6 +23,8 @@ func Benchmark(b *testing.B, fresh func(t testing.TB) Opener) {
 	b.Run("TakeSeat", func(b *testing.B) { benchmarkTakeSeat(b, open(b, fresh), 1) })
 	b.Run("TakeSeatHundredAtOnce", func(b *testing.B) { benchmarkTakeSeat(b, open(b, fresh), 100) })
 	b.Run("TakeAnySeatOfThousandRooms", func(b *testing.B) { benchmarkTakeAnySeat(b, open(b, fresh), 1000) })
+	b.Run("Purchase", func(b *testing.B) { benchmarkPurchase(b, open(b, fresh), 1) })
+	b.Run("PurchaseHundredAtOnce", func(b *testing.B) { benchmarkPurchase(b, open(b, fresh), 100) })
 	b.Run("Seat", func(b *testing.B) { benchmarkSeat(b, open(b, fresh)) })
 }
 
@@ -162,6 +164,21 @@ func benchmarkSeat(b *testing.B, s store.Store) {
 	check(b, err)
 	spread(b, 10, func(int, int) error {
 		_, err := s.Seat(context.Background(), records[0].Room.ID, users[0])
+		return err
+	})
+}
+
+// benchmarkPurchase lets players buy an item that no limit keeps them from.
+func benchmarkPurchase(b *testing.B, s store.Store, buyers int) {
+	users := benchUsers(b, s, 1000)
+	for i, u := range users {
+		_, err := s.Post(context.Background(), posting(fmt.Sprint("begin/", i), entry(u, store.Gold, store.MaxBalance)))
+		check(b, err)
+	}
+	spread(b, buyers, func(who, i int) error {
+		user := users[(who*len(users)/buyers+i)%len(users)]
+		_, err := s.Post(context.Background(), posting(fmt.Sprintf("purchase/%016x/%d", uint64(who)*0x9e3779b97f4a7c15, i),
+			entry(user, store.Gold, -30), store.Entry{Account: user, Item: "potion", Amount: 1, Limit: 1_000_000_000}))
 		return err
 	})
 }

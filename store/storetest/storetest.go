@@ -33,6 +33,7 @@ func Test(t *testing.T, fresh func(t testing.TB) Opener) {
 		{"Dead", deadCases},
 		{"Life", lifeCases},
 		{"TokenKeys", tokenKeyCases},
+		{"Ledger", ledgerCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
