@@ -24,7 +24,7 @@ const roomReason = "room"
 // gain is all that one commit does to one account.
 type gain struct {
 	award store.Award            // without Gold
-	items map[string]store.Grant // by item; none of 0
+	items map[string]store.Grant // by item
 }
 
 // gains gathers what c does, by user.
@@ -50,12 +50,13 @@ func gains(c *store.Commit) map[string]*gain {
 	return by
 }
 
+// add adds g to what was given before; of several limits the lowest counts.
 func add(items map[string]store.Grant, g store.Grant) {
-	if g.Count = cutAmount(items[g.Item].Count + cutAmount(g.Count)); g.Count == 0 {
-		delete(items, g.Item)
-		return
+	before := items[g.Item]
+	items[g.Item] = store.Grant{
+		Count: cutAmount(before.Count + cutAmount(g.Count)),
+		Limit: min(limit(before.Limit), limit(g.Limit)),
 	}
-	items[g.Item] = g
 }
 
 // effect does a commit's awards and grants, and posts what they have changed of gold and items. Nothing of it can be
@@ -93,6 +94,9 @@ func (s *Store) give(ctx context.Context, q querier, c *store.Commit, user strin
 		return nil, nil
 	}
 	a := &g.award
+	if g.items[store.Gold].Count == 0 {
+		delete(g.items, store.Gold) // most awards have none
+	}
 	var gold int64
 	if len(g.items) > 0 {
 		if gold, err = s.lockGold(ctx, q, user); errors.Is(err, stdsql.ErrNoRows) {
@@ -115,6 +119,9 @@ func (s *Store) give(ctx context.Context, q querier, c *store.Commit, user strin
 	}
 	for _, item := range slices.Sorted(maps.Keys(g.items)) {
 		asked := g.items[item]
+		if asked.Count == 0 {
+			continue
+		}
 		if !word(item) {
 			s.log.Error("grant of what is no item skipped", "room", c.Room, "user", user, "item", item)
 			continue

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,7 +34,7 @@ func Test(t *testing.T, fresh func(t testing.TB) Opener) {
 		{"Dead", deadCases},
 		{"Life", lifeCases},
 		{"TokenKeys", tokenKeyCases},
-		{"Ledger", ledgerCases},
+		{"Ledger", slices.Concat(ledgerCases, ledgerRandomCases)},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
