@@ -31,7 +31,7 @@ func TestTheModelsRefuseWhatMayNotBe(t *testing.T) {
 	took := roomAnswer{how: done, state: store.Joining}
 	up, upped := roomCall{verb: "take up"}, func(term, n uint64) roomAnswer { return roomAnswer{how: done, term: term, n: n} }
 	award := func(term uint64, gold int64) balanceCall {
-		return balanceCall{verb: "award", term: term, awards: [balanceUsers]purse{{gold: gold}, {gold: -gold}}}
+		return balanceCall{verb: "award", term: term, awards: [balanceUsers]purse{{gold: gold}, {gold: 2 * gold}}}
 	}
 	read := func(user int) balanceCall { return balanceCall{verb: "read", user: user} }
 	has := func(gold int64) balanceAnswer { return balanceAnswer{how: done, purse: purse{gold: gold}} }
@@ -59,14 +59,15 @@ func TestTheModelsRefuseWhatMayNotBe(t *testing.T) {
 			roomCall{verb: "seat", term: 1, set: 5}, roomAnswer{how: unknown}, up, upped(2, 5)), porcupine.Ok},
 		"closed on somebody": {seatModel, one(up, upped(1, 0), take(0), took,
 			roomCall{verb: "close if empty", term: 1}, roomAnswer{how: closed}), porcupine.Illegal},
-		"an award":         {balanceModel, one(held, hired, award(1, 5), yes, read(0), has(5), read(1), has(-5)), porcupine.Ok},
-		"a lost award":     {balanceModel, one(held, hired, award(1, 5), yes, read(0), has(0)), porcupine.Illegal},
-		"a doubled award":  {balanceModel, one(held, hired, award(1, 5), yes, read(0), has(10)), porcupine.Illegal},
-		"half an award":    {balanceModel, one(held, hired, award(1, 5), yes, read(0), has(5), read(1), has(0)), porcupine.Illegal},
-		"an old balance":   {balanceModel, together(one(held, hired, read(0), has(5), award(1, 5), yes)), porcupine.Ok},
-		"back to the old":  {balanceModel, one(held, hired, award(1, 5), yes, read(0), has(5), read(0), has(0)), porcupine.Illegal},
-		"a stale award":    {balanceModel, one(held, hired, award(0, 5), yes), porcupine.Illegal},
-		"refused but paid": {balanceModel, one(held, hired, award(0, 5), balanceAnswer{how: stale}, read(0), has(5)), porcupine.Illegal},
+		"an award":          {balanceModel, one(held, hired, award(1, 5), yes, read(0), has(5), read(1), has(10)), porcupine.Ok},
+		"gold ends at zero": {balanceModel, one(held, hired, award(1, 5), yes, award(1, -7), yes, read(0), has(0), read(1), has(0)), porcupine.Ok},
+		"a lost award":      {balanceModel, one(held, hired, award(1, 5), yes, read(0), has(0)), porcupine.Illegal},
+		"a doubled award":   {balanceModel, one(held, hired, award(1, 5), yes, read(0), has(10)), porcupine.Illegal},
+		"half an award":     {balanceModel, one(held, hired, award(1, 5), yes, read(0), has(5), read(1), has(0)), porcupine.Illegal},
+		"an old balance":    {balanceModel, together(one(held, hired, read(0), has(5), award(1, 5), yes)), porcupine.Ok},
+		"back to the old":   {balanceModel, one(held, hired, award(1, 5), yes, read(0), has(5), read(0), has(0)), porcupine.Illegal},
+		"a stale award":     {balanceModel, one(held, hired, award(0, 5), yes), porcupine.Illegal},
+		"refused but paid":  {balanceModel, one(held, hired, award(0, 5), balanceAnswer{how: stale}, read(0), has(5)), porcupine.Illegal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
