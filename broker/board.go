@@ -21,6 +21,7 @@ const (
 	NoticeRoom    = "room"    // Body: RoomOpened. A room has been opened, or woken
 	NoticeDrain   = "drain"   // Body: Drain. The processes it names stop taking new work and end when theirs is done
 	NoticeSession = "session" // Body: SessionMoved. A user's sessions or connections older than this one end
+	NoticeDoubt   = "doubt"   // No Body. The broker is in trouble, as its sender sees it (Receiver.Doubt)
 )
 
 // Board is the bulletin board between processes. Safe for concurrent use.

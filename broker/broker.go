@@ -128,6 +128,10 @@ type Receiver struct {
 	Deliver func(room string, outs []*Output)
 	// Broken says that outputs may have been missed in any of the bound rooms; every binding is in place again.
 	Broken func()
+	// Doubt says that the broker, as far as this process sees it, is in trouble or was a moment ago: what was said to
+	// rooms, or by them, may have got lost though it was confirmed. The receiver had better ask, some seconds later,
+	// the rooms that have fallen silent. It comes any number of times and must not block. nil: not wanted.
+	Doubt func()
 }
 
 // Feed is the topics that one gateway process hears. Safe for concurrent use.

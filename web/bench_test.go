@@ -115,6 +115,7 @@ type pipes struct {
 	send     atomic.Pointer[func(*broker.Message) error] // called first; its error is Send's
 	receiver broker.Receiver
 	bound    atomic.Int64 // rooms bound by the feed
+	binds    atomic.Int64 // times that it has bound one
 }
 
 func (p *pipes) Send(ctx context.Context, m *broker.Message) error {
@@ -141,6 +142,7 @@ type countedFeed struct {
 
 func (f countedFeed) Bind(ctx context.Context, room string) error {
 	f.pipes.bound.Add(1)
+	f.pipes.binds.Add(1)
 	return f.Feed.Bind(ctx, room)
 }
 

@@ -48,6 +48,7 @@ type Gateway struct {
 	attempts atomic.Uint64
 	keepers  sync.WaitGroup
 	errands  chan func(context.Context) // for Run to do
+	doubts   doubts
 	ready    atomic.Bool
 
 	mu        sync.Mutex
@@ -79,6 +80,7 @@ func New(c Config) (*Gateway, error) {
 			CompressionMode: websocket.CompressionDisabled,
 		},
 		fed:      make(chan struct{}),
+		doubts:   doubts{come: make(chan struct{}, 1)},
 		lanes:    make(chan struct{}, lanes),
 		errands:  make(chan func(context.Context), 1024),
 		sessions: map[*session]struct{}{}, users: map[string][]*session{}, addresses: map[string]int{},

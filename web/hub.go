@@ -1,6 +1,8 @@
 package web
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/madang-games/madang/broker"
@@ -40,13 +42,13 @@ func (h *hub) deliver(id string, outs []*broker.Output) {
 func (h *hub) broken() {
 	h.g.metrics.broken.Inc()
 	h.g.log.Warn("the feed of rooms was broken; subscribers are attached again")
-	h.mu.RLock()
-	rooms := make([]*room, 0, len(h.rooms))
-	for _, r := range h.rooms {
-		rooms = append(rooms, r)
-	}
-	h.mu.RUnlock()
-	for _, r := range rooms {
+	for _, r := range h.all() {
 		r.broken()
 	}
+}
+
+func (h *hub) all() []*room {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return slices.Collect(maps.Values(h.rooms))
 }

@@ -25,6 +25,9 @@ type job struct {
 	conn, user, name, reason string        // detach
 }
 
+// rebindEvery is the least time between two bindings of a topic for want of an answer.
+const rebindEvery = 2 * time.Second
+
 // maxJobs bounds what all keepers have to do, together. It is reached only when the broker is away for long while
 // clients come and go; then rooms are not told of those that go.
 const maxJobs = 1 << 16
@@ -139,6 +142,13 @@ func (r *room) tryAttach(sub *subscription) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	r.mu.Lock()
+	unheard := r.unheard
+	r.unheard = false
+	r.mu.Unlock()
+	if unheard && r.bound {
+		r.rebind(ctx)
+	}
 	if !r.bound {
 		bind := func() error { return g.feed.Bind(ctx, r.id) }
 		if err := g.persist(ctx, "bind", r.id, bind); err != nil {
@@ -187,6 +197,21 @@ func (r *room) tryAttach(sub *subscription) error {
 	return nil
 }
 
+// rebind takes the binding away, so that it is made anew: no answer came, and perhaps because a node of the broker does
+// not know that we listen. What is missed meanwhile shows as a hole.
+func (r *room) rebind(ctx context.Context) {
+	g := r.hub.g
+	now := g.now()
+	if now.Sub(r.rebound) < rebindEvery {
+		return
+	}
+	r.rebound = now
+	if err := g.lane(ctx, func() error { return g.feed.Unbind(ctx, r.id) }); err != nil {
+		g.log.Debug("cannot unbind a room", "room", r.id, "err", err)
+	}
+	r.bound = false
+}
+
 // again attaches sub once more, if attempt has not been answered.
 func (r *room) again(sub *subscription, attempt string) {
 	r.mu.Lock()
@@ -194,6 +219,7 @@ func (r *room) again(sub *subscription, attempt string) {
 	if sub.over.Load() || sub.attempt != attempt {
 		return
 	}
+	r.unheard = true
 	r.hub.g.metrics.retries.Inc()
 	r.hub.g.log.Info("a room has not answered; attaching again", "room", r.id, "conn", sub.s.id, "tries", sub.tries)
 	r.attachLocked(sub)

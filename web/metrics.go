@@ -22,6 +22,7 @@ type metrics struct {
 	holes         prometheus.Counter
 	broken        prometheus.Counter
 	retries       prometheus.Counter
+	asked         prometheus.Counter
 	dropped       *prometheus.CounterVec // by what: work given up
 }
 
@@ -51,6 +52,7 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 		holes:         counter("holes_total", "Times that outputs of a room were missing, so that its subscribers were attached again."),
 		broken:        counter("feed_breaks_total", "Times that the feed was broken, so that all subscribers were attached again."),
 		retries:       counter("attach_retries_total", "Attaches sent again because nobody answered."),
+		asked:         counter("asked_rooms_total", "Rooms that were asked where they stand after trouble in the broker."),
 		dropped:       counters("dropped_total", "Work given up, by what it was.", "what"),
 	}
 	if to == nil {
@@ -59,7 +61,7 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 	var errs []error
 	for _, c := range []prometheus.Collector{
 		m.connections, m.subscriptions, m.framesIn, m.bytesIn, m.writes, m.bytesOut, m.outputs, m.deliveries,
-		m.disconnects, m.refusals, m.rejected, m.holes, m.broken, m.retries, m.dropped,
+		m.disconnects, m.refusals, m.rejected, m.holes, m.broken, m.retries, m.asked, m.dropped,
 	} {
 		errs = append(errs, to.Register(c))
 	}

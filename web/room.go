@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/madang-games/madang/broker"
@@ -27,8 +28,13 @@ type room struct {
 	slow     []*session               // to be ended when mu is free
 	jobs     []job
 	kept     bool // a keeper is at work
+	unheard  bool // an attach was not answered in time
 
-	bound bool // of the keeper
+	word atomic.Int64 // when something was last said to the room here, or heard on its line: nanoseconds since 1970
+
+	// of the keeper
+	bound   bool
+	rebound time.Time // when the topic was last bound again for want of an answer
 }
 
 func newRoom(h *hub, id string) *room {
@@ -156,6 +162,7 @@ func (r *room) hearLocked(o *broker.Output) (part string, passed int) {
 		if !r.advanceLocked(o.At, true) {
 			return "seen", 0
 		}
+		r.word.Store(r.hub.g.now().UnixNano())
 		return "line", r.lineLocked(&e)
 	case broker.Replay:
 		return "replay", r.replayLocked(&e)

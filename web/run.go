@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/madang-games/madang/broker"
@@ -34,7 +35,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 // start opens the feed, which stays open while clients are sent away, and watches the board, trying until ctx ends.
 func (g *Gateway) start(ctx context.Context) error {
-	receiver := broker.Receiver{Deliver: g.hub.deliver, Broken: g.hub.broken}
+	receiver := broker.Receiver{Deliver: g.hub.deliver, Broken: g.hub.broken, Doubt: g.inDoubt}
 	err := g.insist(ctx, "feed", func() error {
 		feed, err := g.broker.Feed(ctx, receiver)
 		if err == nil {
@@ -68,6 +69,9 @@ func (g *Gateway) insist(ctx context.Context, what string, do func() error) erro
 func (g *Gateway) mind(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
+	var settling sync.WaitGroup
+	settling.Go(func() { g.settleDoubts(ctx) })
+	defer settling.Wait()
 	for {
 		select {
 		case <-ctx.Done():

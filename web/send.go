@@ -51,6 +51,9 @@ func (s *session) send(f *stomp.Frame) error {
 	}
 	switch err := s.g.send(s.ctx, m); {
 	case err == nil:
+		if sub != nil {
+			sub.room.word.Store(s.g.now().UnixNano())
+		}
 		s.acknowledge(f)
 		return nil
 	case errors.As(err, &why):

@@ -57,7 +57,7 @@ func (sub *subscription) begin(err error) {
 	}
 }
 
-// retryAfter is how long an attach may go unanswered: 10, 20, 40, then 60 s.
+// retryAfter is how long an attach may go unanswered: 3, 6, 12, 24, 48, then 60 s.
 func retryAfter(tries int) time.Duration {
-	return min(10*time.Second<<min(max(tries-1, 0), 3), 60*time.Second)
+	return min(3*time.Second<<min(max(tries-1, 0), 5), 60*time.Second)
 }

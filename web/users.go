@@ -56,6 +56,9 @@ func (g *Gateway) signOut(s *session) {
 
 // see takes a notice of the board.
 func (g *Gateway) see(n broker.Notice) {
+	if n.Kind == broker.NoticeDoubt && n.From != g.process {
+		g.note(g.now())
+	}
 	if n.Kind != broker.NoticeSession {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -179,6 +180,7 @@ func TestCutFeedSaysBrokenAndHearsAgain(t *testing.T) {
 	defer gateway.Close()
 	defer steady.Close()
 	broken := make(chan struct{}, 10)
+	var doubts atomic.Int64
 	heard := make(chan string, 1000)
 	feed, err := gateway.Feed(ctx, broker.Receiver{
 		Deliver: func(room string, outs []*broker.Output) {
@@ -187,6 +189,7 @@ func TestCutFeedSaysBrokenAndHearsAgain(t *testing.T) {
 			}
 		},
 		Broken: func() { broken <- struct{}{} },
+		Doubt:  func() { doubts.Add(1) },
 	})
 	if err != nil {
 		t.Fatalf("Feed: %v", err)
@@ -205,6 +208,9 @@ func TestCutFeedSaysBrokenAndHearsAgain(t *testing.T) {
 	case <-broken:
 	case <-ctx.Done():
 		t.Fatal("Broken was not called")
+	}
+	if doubts.Load() == 0 {
+		t.Error("Doubt was not called")
 	}
 	open(t, ctx, steady, "r0")
 	for i := range rooms { // any pipe reaches any topic's key only by its own room

@@ -53,7 +53,9 @@ func (b *Broker) Feed(ctx context.Context, r broker.Receiver) (broker.Feed, erro
 		return nil, err
 	}
 	f.link = l
+	b.doubting(f, true)
 	if _, err := l.get(ctx); err != nil {
+		b.doubting(f, false)
 		l.cancel() // the rest ends by itself: a caller whose context has ended is not kept waiting
 		return nil, err
 	}
@@ -205,6 +207,34 @@ func (f *feed) tell(room string, bound bool) error {
 
 // Close ends the feed.
 func (f *feed) Close() error {
+	f.broker.doubting(f, false)
 	f.link.stop()
 	return nil
+}
+
+// doubting says whether f wants to know of trouble.
+func (b *Broker) doubting(f *feed, wants bool) {
+	if f.receiver.Doubt == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !wants {
+		delete(b.doubters, f)
+		return
+	}
+	if b.doubters == nil {
+		b.doubters = map[*feed]struct{}{}
+	}
+	b.doubters[f] = struct{}{}
+}
+
+// doubt tells the feeds of trouble: a connection was lost, or a room's queue does not answer.
+func (b *Broker) doubt() {
+	b.mu.Lock()
+	all := slices.Collect(maps.Keys(b.doubters))
+	b.mu.Unlock()
+	for _, f := range all {
+		f.receiver.Doubt()
+	}
 }

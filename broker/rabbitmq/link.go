@@ -153,6 +153,9 @@ func (l *link) run(ctx context.Context) {
 			l.set(nil, s.why())
 			lostAt = time.Now()
 			log.Warn("lost the connection to rabbitmq", "error", s.why())
+			if l.name != tryingOut { // that is a question of ours, asked again and again
+				l.broker.doubt()
+			}
 			s.end()
 		case <-ctx.Done():
 			l.set(nil, broker.ErrClosed)

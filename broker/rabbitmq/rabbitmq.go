@@ -50,6 +50,8 @@ type Broker struct {
 	apart   *link // sends to suspect rooms
 	workers []*link
 
+	doubters map[*feed]struct{} // those who want to know of trouble
+
 	sends    suspects
 	consumes suspects
 	trials   chan struct{}

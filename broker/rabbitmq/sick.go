@@ -69,6 +69,7 @@ func (b *Broker) suspect(s *suspects, room string, why error) {
 	s.mu.Unlock()
 	if !known {
 		b.log.Warn("a room's queue does not answer: keeping it apart", "room", room, "what", s.what, "error", why)
+		b.doubt()
 	}
 }
 
@@ -197,6 +198,8 @@ func (s *session) leaveApart(l *lane, room string) {
 	}
 }
 
+const tryingOut = "try-out"
+
 // tryOut consumes the suspect room's queue on a connection of its own, and leaves it again when that has worked: what
 // it was given goes back in the old order.
 func (b *Broker) tryOut(ctx context.Context, room string) error {
@@ -206,7 +209,7 @@ func (b *Broker) tryOut(ctx context.Context, room string) error {
 		return fmt.Errorf("%w, waiting to try the room's queue", ctx.Err())
 	}
 	defer func() { <-b.trials }()
-	l, err := b.start("try-out", nil)
+	l, err := b.start(tryingOut, nil)
 	if err != nil {
 		return err
 	}
