@@ -17,6 +17,10 @@ type Account struct {
 	Lose      int64
 	Draw      int64
 	CreatedAt time.Time
+	// Look is what Name looks like to people, in a form in which names that look alike are the same; unique too. "": not known.
+	Look    string
+	About   string // a short text of the player's own
+	Picture int64  // number of a picture of the game's
 }
 
 // Identity is how a platform knows a player. Subject is what the platform calls it; for "guest" the hex SHA-256 of
@@ -24,6 +28,9 @@ type Account struct {
 type Identity struct {
 	Platform string
 	Subject  string
+	// Secret is what the player's secret is checked against, where the platform asks for one. It is kept with the identity
+	// and is no part of it: two that differ in nothing else are the same.
+	Secret string
 }
 
 // Award is what a room's message adds to an account, in the same transaction as the room's state. Gold stays within 0 and

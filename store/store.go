@@ -12,15 +12,18 @@ import (
 
 // Errors that every back end returns, wrapped or bare; test with errors.Is.
 var (
-	ErrNotFound    = errors.New("not found")            // no such account, session, room or seat
-	ErrNameTaken   = errors.New("name is taken")        // another account has it
-	ErrRoomFull    = errors.New("room is full")         // no free seat
-	ErrRoomClosed  = errors.New("room is closed")       // it takes nobody in and changes no more
-	ErrStaleTerm   = errors.New("term is stale")        // a later worker has taken the room up: this one must drop it
-	ErrUnavailable = errors.New("store is unavailable") // the database can't be reached or refuses work for now
-	ErrNewerSchema = errors.New("database is too new")  // migrated by a newer program
-	ErrShort       = errors.New("balance is too small") // an account has less than is to be taken
-	ErrFull        = errors.New("balance is too large") // an account would have more than it may
+	ErrNotFound       = errors.New("not found")                // no such account, session, room or seat
+	ErrNameTaken      = errors.New("name is taken")            // another account has it
+	ErrIdentityTaken  = errors.New("identity is taken")        // another account has it
+	ErrPlatformLinked = errors.New("platform is linked")       // the account has another identity of it
+	ErrLastIdentity   = errors.New("identity is the last one") // nobody could reach the account without it
+	ErrRoomFull       = errors.New("room is full")             // no free seat
+	ErrRoomClosed     = errors.New("room is closed")           // it takes nobody in and changes no more
+	ErrStaleTerm      = errors.New("term is stale")            // a later worker has taken the room up: this one must drop it
+	ErrUnavailable    = errors.New("store is unavailable")     // the database can't be reached or refuses work for now
+	ErrNewerSchema    = errors.New("database is too new")      // migrated by a newer program
+	ErrShort          = errors.New("balance is too small")     // an account has less than is to be taken
+	ErrFull           = errors.New("balance is too large")     // an account would have more than it may
 )
 
 // Store is everything a back end has.
@@ -34,6 +37,9 @@ type Store interface {
 	DeadLetters
 	TokenKeys
 	Ledger
+	Identities
+	Profiles
+	Deletions
 	// Ready reports whether the database answers now.
 	Ready(ctx context.Context) error
 	Close() error

@@ -15,15 +15,15 @@ import (
 // expPerLevel is how much experience lifts a player by one level.
 const expPerLevel = 100
 
-const accountColumns = `a.id, a.name, a.guest, a.exp, a.gold, a.win, a.lose, a.draw, a.created_at`
+const accountColumns = `a.id, a.name, a.guest, a.exp, a.gold, a.win, a.lose, a.draw, a.created_at, COALESCE(a.look, ''), a.about, a.picture`
 
 const (
-	selectAccount    = `SELECT ` + accountColumns + ` FROM accounts a WHERE a.id = $1`
+	selectAccount    = `SELECT ` + accountColumns + ` FROM accounts a WHERE a.id = $1 AND a.deleted_at IS NULL`
 	selectByIdentity = `SELECT ` + accountColumns + ` FROM identities i JOIN accounts a ON a.id = i.account
-		WHERE i.platform = $1 AND i.subject = $2`
-	insertAccount = `INSERT INTO accounts (id, name, folded, guest, exp, gold, win, lose, draw, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (folded) DO NOTHING`
-	insertIdentity = `INSERT INTO identities (platform, subject, account) VALUES ($1, $2, $3)
+		WHERE i.platform = $1 AND i.subject = $2 AND a.deleted_at IS NULL`
+	insertAccount = `INSERT INTO accounts (id, name, folded, guest, exp, gold, win, lose, draw, created_at, look, about, picture)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING`
+	insertIdentity = `INSERT INTO identities (platform, subject, account, secret) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (platform, subject) DO NOTHING`
 )
 
@@ -38,7 +38,8 @@ func level(exp int64) int64 { return 1 + max(exp, 0)/expPerLevel }
 func account(ctx context.Context, q querier, query string, args ...any) (store.Account, error) {
 	var a store.Account
 	var created int64
-	err := one(ctx, q, query, args, &a.ID, &a.Name, &a.Guest, &a.Exp, &a.Gold, &a.Win, &a.Lose, &a.Draw, &created)
+	err := one(ctx, q, query, args, &a.ID, &a.Name, &a.Guest, &a.Exp, &a.Gold, &a.Win, &a.Lose, &a.Draw, &created,
+		&a.Look, &a.About, &a.Picture)
 	if err != nil {
 		return store.Account{}, err
 	}
@@ -50,6 +51,7 @@ func account(ctx context.Context, q querier, query string, args ...any) (store.A
 func (s *Store) CreateAccount(ctx context.Context, a store.Account, id store.Identity) (store.Account, bool, error) {
 	var kept store.Account
 	var created bool
+	look := stdsql.NullString{String: a.Look, Valid: a.Look != ""}
 	again := errors.New("the identity has just been made by somebody else")
 	create := func(ctx context.Context, q querier) (err error) {
 		created = false
@@ -60,7 +62,8 @@ func (s *Store) CreateAccount(ctx context.Context, a store.Account, id store.Ide
 			}
 		}
 		n, err := q.exec(ctx, insertAccount,
-			a.ID, a.Name, fold(a.Name), a.Guest, a.Exp, a.Gold, a.Win, a.Lose, a.Draw, a.CreatedAt.UnixMicro())
+			a.ID, a.Name, fold(a.Name), a.Guest, a.Exp, a.Gold, a.Win, a.Lose, a.Draw, a.CreatedAt.UnixMicro(),
+			look, a.About, a.Picture)
 		if err != nil {
 			return err
 		}
@@ -75,7 +78,7 @@ func (s *Store) CreateAccount(ctx context.Context, a store.Account, id store.Ide
 			return store.ErrNameTaken
 		}
 		if id.Subject != "" {
-			n, err := q.exec(ctx, insertIdentity, id.Platform, id.Subject, a.ID)
+			n, err := q.exec(ctx, insertIdentity, id.Platform, id.Subject, a.ID, id.Secret)
 			if err != nil {
 				return err
 			}
@@ -95,7 +98,7 @@ func (s *Store) CreateAccount(ctx context.Context, a store.Account, id store.Ide
 	}
 	err := s.db.write(ctx, create)
 	if errors.Is(err, again) {
-		err = s.db.write(ctx, create) // identities are never taken away: this one finds it
+		err = s.db.write(ctx, create) // this one finds it
 	}
 	if err != nil {
 		return store.Account{}, false, s.failed(ctx, "create account", err)

@@ -18,8 +18,8 @@ const mostCondemned = 100
 
 const (
 	// One that is there already, by its id or by what it is condemned as, stays as it is.
-	insertDead = `INSERT INTO dead (id, room, game, condemned, waiting, letter, stack, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`
+	insertDead = `INSERT INTO dead (id, room, game, condemned, waiting, letter, stack, body, account)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
 	condemnAgain    = `UPDATE dead SET waiting = TRUE WHERE room = $1 AND condemned = $2`
 	absolveDead     = `UPDATE dead SET waiting = FALSE WHERE room = $1 AND condemned = $2`
 	selectCondemned = `SELECT condemned FROM dead WHERE room = $1 AND waiting ORDER BY id DESC LIMIT $2`
@@ -64,7 +64,7 @@ func insertLetter(ctx context.Context, q querier, l *store.DeadLetter) error {
 	if body == nil {
 		body = []byte{}
 	}
-	n, err := q.exec(ctx, insertDead, l.ID, l.Room, l.Game, condemned, l.Condemned != "", letter, stack, body)
+	n, err := q.exec(ctx, insertDead, l.ID, l.Room, l.Game, condemned, l.Condemned != "", letter, stack, body, strings.ToValidUTF8(l.User, ""))
 	if err == nil && n == 0 && l.Condemned != "" {
 		_, err = q.exec(ctx, condemnAgain, l.Room, l.Condemned)
 	}

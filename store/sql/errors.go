@@ -41,7 +41,8 @@ func failed(ctx context.Context, doing string, err error) error {
 func known(err error) bool {
 	for _, sentinel := range []error{
 		store.ErrNotFound, store.ErrNameTaken, store.ErrRoomFull, store.ErrRoomClosed, store.ErrStaleTerm,
-		store.ErrUnavailable, store.ErrNewerSchema, store.ErrShort, store.ErrFull,
+		store.ErrUnavailable, store.ErrNewerSchema, store.ErrIdentityTaken, store.ErrPlatformLinked, store.ErrLastIdentity,
+		store.ErrShort, store.ErrFull,
 	} {
 		if errors.Is(err, sentinel) {
 			return true
@@ -93,6 +94,11 @@ func undone(err error) bool {
 // foreignKey: a row that was referred to is not there.
 func foreignKey(err error) bool {
 	return postgresCode(err) == "23503" || sqliteCode(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+}
+
+// duplicate: another row has what must be unique.
+func duplicate(err error) bool {
+	return postgresCode(err) == "23505" || sqliteCode(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE
 }
 
 func postgresCode(err error) string {

@@ -24,6 +24,7 @@ const (
 		FROM rooms r JOIN records c ON c.room = r.id
 		WHERE r.state <> 'closed' AND r.game = $1 AND r.version = $2 AND r.id > $3 ORDER BY r.id LIMIT $4`
 	selectUnswept = `SELECT r.id FROM rooms r WHERE r.state = 'closed' AND NOT r.swept ORDER BY r.id LIMIT $1`
+	forgetMemory  = `UPDATE records SET memory = $2 WHERE room = $1 AND closed`
 	updateSwept   = `UPDATE rooms SET swept = TRUE WHERE id = $1 AND state = 'closed' AND NOT swept`
 )
 
@@ -183,10 +184,13 @@ func (s *Store) Unswept(ctx context.Context, limit int) (rooms []string, err err
 	return rooms, nil
 }
 
-// Swept implements [store.Rooms]. A room that is not closed, or swept already, or unknown, stays as it is.
+// Swept implements [store.Rooms]. Nobody plays the room any more, so its memory goes. A room that is not closed, or swept already, or unknown, stays as it is.
 func (s *Store) Swept(ctx context.Context, room string) error {
 	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
-		_, err := q.exec(ctx, updateSwept, room)
+		n, err := q.exec(ctx, updateSwept, room)
+		if err == nil && n > 0 {
+			_, err = q.exec(ctx, forgetMemory, room, []byte{})
+		}
 		return err
 	})
 	return s.failed(ctx, "sweep room", err)

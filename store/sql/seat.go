@@ -15,7 +15,7 @@ const (
 	selectDoor = `SELECT state, capacity FROM rooms WHERE id = $1`
 	// The seats that count, and what there is of one user.
 	selectTaken = `SELECT count(CASE WHEN state <> 'leaving' THEN 1 END), max(CASE WHEN account = $2 THEN state END),
-		max(CASE WHEN account = $2 THEN since END), (SELECT name FROM accounts WHERE id = $2) FROM seats WHERE room = $1`
+		max(CASE WHEN account = $2 THEN since END), (SELECT name FROM accounts WHERE id = $2 AND deleted_at IS NULL) FROM seats WHERE room = $1`
 	upsertSeat = `INSERT INTO seats (room, account, state, since, again) VALUES ($1, $2, 'joining', $3, FALSE)
 		ON CONFLICT (room, account) DO UPDATE SET state = excluded.state, since = excluded.since, again = TRUE`
 	// The fullest first, of equals the oldest.

@@ -9,11 +9,12 @@ import (
 )
 
 const (
-	upsertSession = `INSERT INTO sessions (account, id, token, expires_at) VALUES ($1, $2, $3, $4)
+	upsertSession = `INSERT INTO sessions (account, id, token, expires_at)
+		SELECT id, $2, $3, $4 FROM accounts WHERE id = $1 AND deleted_at IS NULL
 		ON CONFLICT (account) DO UPDATE SET id = excluded.id, token = excluded.token, expires_at = excluded.expires_at`
 	// %s is the database's time.
 	selectSession = `SELECT s.id, s.account, a.name, s.expires_at, %s FROM sessions s JOIN accounts a ON a.id = s.account
-		WHERE s.token = $1 AND s.expires_at > $2`
+		WHERE s.token = $1 AND s.expires_at > $2 AND a.deleted_at IS NULL`
 	extendSession = `UPDATE sessions SET expires_at = $3 WHERE account = $1 AND id = $2`
 	deleteSession = `DELETE FROM sessions WHERE account = $1 AND id = $2`
 )
@@ -21,8 +22,8 @@ const (
 // StartSession implements [store.Sessions]. ErrNotFound: there is no such user.
 func (s *Store) StartSession(ctx context.Context, n store.Session, token store.TokenHash) error {
 	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
-		_, err := q.exec(ctx, upsertSession, n.User, n.ID, token[:], n.ExpiresAt.UnixMicro())
-		if foreignKey(err) {
+		changed, err := q.exec(ctx, upsertSession, n.User, n.ID, token[:], n.ExpiresAt.UnixMicro())
+		if err == nil && changed == 0 || foreignKey(err) {
 			return store.ErrNotFound
 		}
 		return err

@@ -35,6 +35,9 @@ func Test(t *testing.T, fresh func(t testing.TB) Opener) {
 		{"Life", lifeCases},
 		{"TokenKeys", tokenKeyCases},
 		{"Ledger", slices.Concat(ledgerCases, ledgerRandomCases)},
+		{"Identities", identityCases},
+		{"Profiles", profileCases},
+		{"Deletions", deletionCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

@@ -17,3 +17,11 @@ CREATE TABLE token_keys (
 	seed   BYTEA  NOT NULL,
 	begins BIGINT NOT NULL
 );
+
+CREATE UNIQUE INDEX identities_one_each ON identities (account, platform);
+DROP INDEX identities_by_account;
+
+-- Whom a letter is about, so that it goes with the account.
+ALTER TABLE dead ADD COLUMN account TEXT COLLATE "C" NOT NULL DEFAULT '';
+UPDATE dead SET account = COALESCE(convert_from(letter, 'UTF8')::json ->> 'User', '') WHERE length(letter) > 0;
+CREATE INDEX dead_by_account ON dead (account) WHERE account <> '';

@@ -17,3 +17,11 @@ CREATE TABLE token_keys (
 	seed   BLOB    NOT NULL,
 	begins INTEGER NOT NULL
 ) STRICT;
+
+CREATE UNIQUE INDEX identities_one_each ON identities (account, platform);
+DROP INDEX identities_by_account;
+
+-- Whom a letter is about, so that it goes with the account.
+ALTER TABLE dead ADD COLUMN account TEXT NOT NULL DEFAULT '';
+UPDATE dead SET account = COALESCE(json_extract(CAST(letter AS TEXT), '$.User'), '') WHERE length(letter) > 0;
+CREATE INDEX dead_by_account ON dead (account) WHERE account <> '';

@@ -1,0 +1,108 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"time"
+
+	"github.com/madang-games/madang/store"
+)
+
+// forgetting is what takes all of an account away but the account itself and its seats: $1 is its id. Each table that
+// names accounts has its line here, or is named in forgotten by the test that looks for leftovers.
+var forgetting = []string{
+	`DELETE FROM identities WHERE account = $1`,
+	`DELETE FROM sessions WHERE account = $1`,
+	`DELETE FROM farewells WHERE account = $1`,
+	`DELETE FROM dead WHERE account = $1 AND NOT waiting`, // see emptyLetters
+}
+
+const (
+	emptyLetters = `UPDATE dead SET account = '', letter = $2, stack = $2, body = $2 WHERE account = $1`
+	// The folded name must be unique, so the id stands in for it.
+	eraseAccount = `UPDATE accounts SET name = '', folded = id, look = NULL, about = '', picture = 0, guest = TRUE, exp = 0, gold = 0,
+		win = 0, lose = 0, draw = 0, deleted_at = $2 WHERE id = $1`
+	leaveSeats = `UPDATE seats SET state = 'leaving', since = CASE state WHEN 'leaving' THEN since ELSE $2 END, again = FALSE
+		WHERE account = $1`
+	selectLeaving = `SELECT s.room, s.since FROM seats s WHERE s.account = $1 ORDER BY s.since, s.room`
+	dropAccount   = `DELETE FROM accounts WHERE id = $1 AND deleted_at IS NOT NULL
+		AND NOT EXISTS (SELECT 1 FROM seats WHERE account = $1)`
+	// Those whose rooms have not let them go yet are left out, unless they have got a seat after they were deleted.
+	selectDeleted = `SELECT a.id FROM accounts a WHERE a.deleted_at IS NOT NULL
+		AND NOT EXISTS (SELECT 1 FROM seats s WHERE s.account = a.id AND s.state = 'leaving')
+		ORDER BY a.deleted_at LIMIT $1`
+)
+
+// DeleteAccount implements [store.Deletions].
+func (s *Store) DeleteAccount(ctx context.Context, user string, now time.Time) (left []store.Seat, err error) {
+	err = s.db.write(ctx, func(ctx context.Context, q querier) error {
+		if err := s.lockAccount(ctx, q, user); err != nil {
+			return err
+		}
+		if _, err := q.exec(ctx, eraseAccount, user, now.UnixMicro()); err != nil {
+			return err
+		}
+		if _, err := forget(ctx, q, user, now); err != nil {
+			return err
+		}
+		left = nil
+		return all(ctx, q, selectLeaving, []any{user}, func(rows *stdsql.Rows) error {
+			seat := store.Seat{User: user, State: store.Leaving}
+			var since int64
+			err := rows.Scan(&seat.Room, &since)
+			seat.Since = fromMicros(since)
+			left = append(left, seat)
+			return err
+		})
+	})
+	return left, s.failed(ctx, "delete account", err)
+}
+
+// forget takes away all of an account that is deleted, and the account if it has no seats.
+func forget(ctx context.Context, q querier, user string, now time.Time) (gone bool, err error) {
+	if _, err := q.exec(ctx, leaveSeats, user, now.UnixMicro()); err != nil {
+		return false, err
+	}
+	for _, statement := range forgetting {
+		if _, err := q.exec(ctx, statement, user); err != nil {
+			return false, err
+		}
+	}
+	// A letter whose message may still come stays, empty, until that has been skipped.
+	if _, err := q.exec(ctx, emptyLetters, user, []byte{}); err != nil {
+		return false, err
+	}
+	n, err := q.exec(ctx, dropAccount, user)
+	return n > 0, err
+}
+
+// FinishDeletions implements [store.Deletions].
+func (s *Store) FinishDeletions(ctx context.Context, now time.Time, limit int) (gone int, err error) {
+	var users []string
+	err = s.db.read(ctx, func(ctx context.Context, q querier) error {
+		users = nil
+		return all(ctx, q, selectDeleted, []any{max(limit, 0)}, func(rows *stdsql.Rows) error {
+			var user string
+			err := rows.Scan(&user)
+			users = append(users, user)
+			return err
+		})
+	})
+	for _, user := range users {
+		if err != nil {
+			break
+		}
+		var dropped bool
+		err = s.db.write(ctx, func(ctx context.Context, q querier) (err error) {
+			dropped, err = forget(ctx, q, user, now)
+			return err
+		})
+		switch {
+		case err == nil && dropped:
+			gone++
+		case foreignKey(err): // it has got something just now: the next round takes that away
+			err = nil
+		}
+	}
+	return gone, s.failed(ctx, "finish deletions", err)
+}
