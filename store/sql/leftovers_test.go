@@ -1,0 +1,207 @@
+package sql_test
+
+import (
+	"bytes"
+	stdsql "database/sql"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/madang-games/madang/store"
+	"github.com/madang-games/madang/store/sql"
+)
+
+// table is a table of a database with all its columns.
+type table struct {
+	name    string
+	columns []string
+	refers  bool // it names accounts, by a reference or by a column of such a name
+}
+
+// tablesOf asks the database for its tables, so that those of later migrations are among them.
+func tablesOf(t *testing.T, db *stdsql.DB) []table {
+	t.Helper()
+	columns := `SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' ORDER BY m.name, c.cid`
+	refers := `SELECT m.name FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f."table" = 'accounts'`
+	if fmt.Sprintf("%T", db.Driver()) != "*sqlite.Driver" {
+		columns = `SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' ORDER BY table_name, ordinal_position`
+		refers = `SELECT conrelid::regclass::text FROM pg_constraint WHERE contype = 'f' AND confrelid = 'accounts'::regclass`
+	}
+	var all []table
+	read := func(query string, take func(scan func(...any) error) error) {
+		rows, err := db.QueryContext(t.Context(), query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := take(rows.Scan); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read(columns, func(scan func(...any) error) error {
+		var name, column string
+		if err := scan(&name, &column); err != nil {
+			return err
+		}
+		if len(all) == 0 || all[len(all)-1].name != name {
+			all = append(all, table{name: name})
+		}
+		last := &all[len(all)-1]
+		last.columns = append(last.columns, column)
+		switch column {
+		case "account", "accounts", "user", "users", "user_id", "player", "friend", "owner", "member", "leader", "sender", "receiver", "recipient", "invited", "blocked", "other":
+			last.refers = true
+		}
+		return nil
+	})
+	read(refers, func(scan func(...any) error) error {
+		var name string
+		err := scan(&name)
+		for i := range all {
+			all[i].refers = all[i].refers || all[i].name == name
+		}
+		return err
+	})
+	return all
+}
+
+// holding is the columns, as "table.column", of which some value holds one of the texts.
+func holding(t *testing.T, db *stdsql.DB, tables []table, texts []string) (found []string) {
+	t.Helper()
+	for _, table := range tables {
+		rows, err := db.QueryContext(t.Context(), `SELECT "`+strings.Join(table.columns, `", "`)+`" FROM `+table.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			values := make([]any, len(table.columns))
+			for i := range values {
+				values[i] = new(stdsql.RawBytes)
+			}
+			if err := rows.Scan(values...); err != nil {
+				t.Fatal(err)
+			}
+			for i, value := range values {
+				for _, text := range texts {
+					if bytes.Contains(*value.(*stdsql.RawBytes), []byte(text)) {
+						found = append(found, table.name+"."+table.columns[i])
+					}
+				}
+			}
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+		rows.Close()
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// notOfPlayers are tables whose columns only look as if they named players, with the reason.
+var notOfPlayers = map[string]string{}
+
+// TestADeletedAccountLeavesNothing goes over all tables that the database has. A table that names accounts must be filled
+// by live, so that it can be seen that deletion empties it: whoever adds one adds a line there, and one to forgetting.
+func TestADeletedAccountLeavesNothing(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		s, err := sql.Open(t.Context(), sql.Config{DSN: dsn, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		db := raw(t, dsn)
+		p := player{t, s, "01935a2e-7c44-7b1e-9a55-deadbeef0001", "Xanthippe"}
+		end := p.live()
+		tables := tablesOf(t, db)
+		before := holding(t, db, tables, p.traces())
+		for _, table := range tables {
+			filled := slices.ContainsFunc(before, func(column string) bool { return strings.HasPrefix(column, table.name+".") })
+			if table.refers && !filled && notOfPlayers[table.name] == "" {
+				t.Errorf("table %s names accounts, but not this one: let live fill it", table.name)
+			}
+		}
+		if _, err := s.DeleteAccount(t.Context(), p.id, noon); err != nil {
+			t.Fatal(err)
+		}
+		end()
+		if n, err := s.FinishDeletions(t.Context(), noon, 10); err != nil || n != 1 {
+			t.Errorf("finish: got %d, %v; want 1", n, err)
+		}
+		if left := holding(t, db, tables, p.traces()); len(left) > 0 {
+			t.Errorf("the deleted account is left in %q; before it was in %q", left, before)
+		}
+	})
+}
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// player has an account that does everything that leaves a trace.
+type player struct {
+	t    *testing.T
+	s    *sql.Store
+	id   string
+	name string
+}
+
+// traces are texts by which the player would be known in any column.
+func (p player) traces() []string {
+	return []string{p.id, p.name, strings.ToLower(p.name), "subject-of-it", "secret-of-it", "words-of-it", "id-of-its-session"}
+}
+
+func (p player) do(what string, err error) {
+	p.t.Helper()
+	if err != nil {
+		p.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// live leaves traces everywhere. end does what rooms and workers do after a while: they let the player go, forget how rooms
+// ended, and sweep what is over.
+func (p player) live() (end func()) {
+	ctx, s := p.t.Context(), p.s
+	_, _, err := s.CreateAccount(ctx, store.Account{ID: p.id, Name: p.name, Look: strings.ToLower(p.name), About: "words-of-it", CreatedAt: noon},
+		store.Identity{Platform: "password", Subject: "subject-of-it", Secret: "secret-of-it"})
+	p.do("create", err)
+	_, err = s.LinkIdentity(ctx, p.id, store.Identity{Platform: "google", Subject: "subject-of-it"}, noon)
+	p.do("link", err)
+	p.do("sign in", s.StartSession(ctx, store.Session{ID: "id-of-its-session", User: p.id, ExpiresAt: noon.Add(time.Hour)}, store.TokenHash{1}))
+
+	// A room that goes on, with letters of the player's that may come again and that do not, and one that is over.
+	rooms := map[string]store.Record{}
+	for _, room := range []string{"goes on", "is over"} {
+		p.do("create room", s.CreateRoom(ctx, store.Room{ID: room, Game: "g", Version: "1", Capacity: 4, CreatedAt: noon}, []byte("{}"), p.id))
+		r, err := s.TakeUp(ctx, room)
+		p.do("take up", err)
+		letter := store.DeadLetter{ID: "letter in " + room, Room: room, Game: "g", User: p.id, Name: p.name, Error: "of " + p.id,
+			Stack: p.name, Body: []byte("words-of-it"), SentAt: noon, GivenUp: noon}
+		stuck := letter
+		stuck.ID, stuck.Condemned = "stuck "+letter.ID, "c1"
+		c := &store.Commit{Room: room, Term: r.Term, Epoch: r.Epoch, N: 1, Published: 1, Seated: []string{p.id},
+			Dead: []store.DeadLetter{letter, stuck}, Awards: []store.Award{{User: p.id, Exp: 5, Gold: 7, Win: 1}},
+			Log: &store.Logged{First: 1, Last: 1, Data: []byte("joined " + p.id)}}
+		if room == "is over" {
+			c.Memory, c.State, c.Farewell = []byte(p.id+p.name), store.Closed, noon.Add(2*time.Minute)
+		}
+		_, err = s.Commit(ctx, c)
+		p.do("commit", err)
+		rooms[room] = r
+	}
+	return func() {
+		r := rooms["goes on"]
+		_, err := s.Commit(ctx, &store.Commit{Room: "goes on", Term: r.Term, Epoch: r.Epoch, N: 1, Published: 1, Unseated: []string{p.id}, Forget: 1})
+		p.do("let go", err)
+		_, err = s.ForgetFarewells(ctx, noon.Add(time.Hour), 10)
+		p.do("forget farewells", err)
+		p.do("sweep", s.Swept(ctx, "is over"))
+	}
+}
