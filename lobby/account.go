@@ -24,40 +24,44 @@ type userJSON struct {
 	Draw      int64     `json:"draw"`
 	Gold      int64     `json:"gold"`
 	CreatedAt time.Time `json:"created_at"`
+	About     string    `json:"about"`
+	Picture   int64     `json:"picture"`
 }
 
 func userOf(a store.Account) userJSON {
 	return userJSON{
 		ID: a.ID, Name: a.Name, Guest: a.Guest, Level: a.Level, Exp: a.Exp,
 		Win: a.Win, Lose: a.Lose, Draw: a.Draw, Gold: a.Gold, CreatedAt: a.CreatedAt.UTC(),
+		About: a.About, Picture: a.Picture,
 	}
 }
 
-// guest is the account of this identity. If there is none it makes one, called name, or a made-up name if that is "".
-func (s *Service) guest(ctx context.Context, identity store.Identity, name string) (store.Account, error) {
+// account is the account of this identity. If there is none it makes one, called name, or a made-up name if that is "".
+func (s *Service) account(ctx context.Context, identity store.Identity, name string) (_ store.Account, created bool, err error) {
 	if identity.Subject != "" {
 		account, err := s.config.Store.AccountByIdentity(ctx, identity)
 		if err == nil || !errors.Is(err, store.ErrNotFound) {
-			return account, err
+			return account, false, err
 		}
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		return store.Account{}, fmt.Errorf("make an account id: %w", err)
+		return store.Account{}, false, fmt.Errorf("make an account id: %w", err)
 	}
-	fresh := store.Account{ID: id.String(), Name: name, Guest: true, Level: 1, CreatedAt: s.config.Now()}
+	fresh := store.Account{ID: id.String(), Name: name, Guest: identity.Platform == platformGuest, Level: 1, CreatedAt: s.config.Now()}
 	if name != "" {
-		account, _, err := s.config.Store.CreateAccount(ctx, fresh, identity)
-		return account, err
+		fresh.Look = look(name)
+		return s.config.Store.CreateAccount(ctx, fresh, identity)
 	}
 	for try := range madeUpTries {
 		fresh.Name = madeUpName(try)
-		account, _, err := s.config.Store.CreateAccount(ctx, fresh, identity)
+		fresh.Look = look(fresh.Name)
+		account, created, err := s.config.Store.CreateAccount(ctx, fresh, identity)
 		if !errors.Is(err, store.ErrNameTaken) {
-			return account, err
+			return account, created, err
 		}
 	}
-	return store.Account{}, fmt.Errorf("%d made-up names were all taken", madeUpTries)
+	return store.Account{}, false, fmt.Errorf("%d made-up names were all taken", madeUpTries)
 }
 
 // user is GET /user: the player's account, and the rooms where it sits.

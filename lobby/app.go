@@ -110,7 +110,6 @@ func shape(method, path string) string {
 // taken holds the shapes of the lobby's own routes, and of those that the protocol keeps for it.
 var taken = func() map[string]bool {
 	all := map[string]bool{
-		shape(http.MethodPost, "/register"):          true,
 		shape(http.MethodGet, "/leaderboards/:game"): true,
 	}
 	for _, r := range (&Service{}).builtIn() {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/handlers"
+	"github.com/madang-games/madang/lobby/platform"
 	"github.com/madang-games/madang/store"
 	"github.com/madang-games/madang/token"
 )
@@ -20,6 +22,9 @@ import (
 // Store is what the lobby asks of the store.
 type Store interface {
 	store.Accounts
+	store.Identities
+	store.Profiles
+	store.Deletions
 	store.Sessions
 	store.Seats
 	CreateRoom(ctx context.Context, r store.Room, memory []byte, user string) error
@@ -64,6 +69,10 @@ type Config struct {
 	// Tokens signs the tokens of sessions. All lobbies and gateways of a deployment need the same keys. Default: a key that
 	// nobody else knows and that ends with this Service.
 	Tokens *token.Ring
+	// OwnPlatforms are those of guest, custom and password by which players may sign in. Default: all three.
+	OwnPlatforms []string
+	// Platforms are others, by their names: 1 to 32 of a-z, 0-9, _ and -. Default: none.
+	Platforms map[string]platform.Platform
 	// Metrics is where the lobby's counters are registered. Default: nowhere.
 	Metrics prometheus.Registerer
 	// Log defaults to slog.Default().
@@ -106,6 +115,19 @@ func (c Config) withDefaults() (Config, error) {
 	if c.LoginBurst <= 0 {
 		c.LoginBurst = 500
 	}
+	if c.OwnPlatforms == nil {
+		c.OwnPlatforms = ownPlatforms
+	}
+	for _, name := range c.OwnPlatforms {
+		if !slices.Contains(ownPlatforms, name) {
+			return c, fmt.Errorf("lobby: platform %q is none of %s", name, strings.Join(ownPlatforms, ", "))
+		}
+	}
+	for name := range c.Platforms {
+		if !goodPlatform.MatchString(name) || slices.Contains(ownPlatforms, name) {
+			return c, fmt.Errorf("lobby: %q can't be a platform's name: it is one of ours, or not 1 to 32 of a-z, 0-9, _ and -", name)
+		}
+	}
 	if c.Tokens == nil {
 		var err error
 		if c.Tokens, err = newRing(); err != nil {
@@ -120,6 +142,8 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	return c, nil
 }
+
+var goodPlatform = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
 
 // goodID matches what may be an id of ours; anything else is not worth asking the store for.
 var goodID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)

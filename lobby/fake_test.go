@@ -18,6 +18,8 @@ type mapStore struct {
 	mu         sync.Mutex
 	accounts   map[string]store.Account
 	identities map[store.Identity]string
+	secrets    map[store.Identity]string
+	finished   int // calls of FinishDeletions
 	sessions   map[store.TokenHash]store.Session
 	rooms      map[string]store.Room
 	seats      map[[2]string]store.Seat // by room and user
@@ -27,7 +29,7 @@ type mapStore struct {
 
 func newMapStore() *mapStore {
 	return &mapStore{
-		accounts: map[string]store.Account{}, identities: map[store.Identity]string{},
+		accounts: map[string]store.Account{}, identities: map[store.Identity]string{}, secrets: map[store.Identity]string{},
 		sessions: map[store.TokenHash]store.Session{}, rooms: map[string]store.Room{}, seats: map[[2]string]store.Seat{},
 		terms: map[string]uint64{},
 	}
@@ -69,25 +71,184 @@ func (m *mapStore) CreateAccount(_ context.Context, a store.Account, id store.Id
 	if m.err != nil {
 		return a, false, m.err
 	}
-	if known, ok := m.identities[id]; ok && id.Subject != "" {
+	if known, ok := m.identities[bareOf(id)]; ok && id.Subject != "" {
 		return m.accounts[known], false, nil
 	}
 	for _, b := range m.accounts {
-		if strings.EqualFold(a.Name, b.Name) {
+		if sameName(a, b) {
 			return a, false, store.ErrNameTaken
 		}
 	}
 	m.accounts[a.ID] = a
 	if id.Subject != "" {
-		m.identities[id] = a.ID
+		m.identities[bareOf(id)], m.secrets[bareOf(id)] = a.ID, id.Secret
 	}
 	return a, true, nil
+}
+
+// bareOf is the key of an identity.
+func bareOf(id store.Identity) store.Identity {
+	return store.Identity{Platform: id.Platform, Subject: id.Subject}
+}
+
+func (m *mapStore) Credentials(_ context.Context, id store.Identity) (store.Account, string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if known, ok := m.identities[bareOf(id)]; ok {
+		return m.accounts[known], m.secrets[bareOf(id)], m.err
+	}
+	return store.Account{}, "", cmp.Or(m.err, store.ErrNotFound)
+}
+
+// guestLocked sets whether the account is a guest's.
+func (m *mapStore) guestLocked(user string) store.Account {
+	a := m.accounts[user]
+	a.Guest = true
+	for id, owner := range m.identities {
+		if owner == user && id.Platform != "guest" {
+			a.Guest = false
+		}
+	}
+	m.accounts[user] = a
+	return a
+}
+
+func (m *mapStore) LinkIdentity(_ context.Context, user string, id store.Identity, _ time.Time) (store.Account, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil {
+		return store.Account{}, m.err
+	}
+	if owner, ok := m.identities[bareOf(id)]; ok {
+		if owner != user {
+			return store.Account{}, store.ErrIdentityTaken
+		}
+		return m.accounts[user], nil
+	}
+	for other, owner := range m.identities {
+		if owner == user && other.Platform == id.Platform {
+			return store.Account{}, store.ErrPlatformLinked
+		}
+	}
+	m.identities[bareOf(id)], m.secrets[bareOf(id)] = user, id.Secret
+	return m.guestLocked(user), nil
+}
+
+func (m *mapStore) UnlinkIdentity(_ context.Context, user, platform string) (store.Account, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found store.Identity
+	n := 0
+	for id, owner := range m.identities {
+		if owner == user {
+			n++
+			if id.Platform == platform {
+				found = id
+			}
+		}
+	}
+	switch {
+	case m.err != nil:
+		return store.Account{}, m.err
+	case found.Platform == "":
+		return store.Account{}, store.ErrNotFound
+	case n == 1:
+		return store.Account{}, store.ErrLastIdentity
+	}
+	delete(m.identities, found)
+	return m.guestLocked(user), nil
+}
+
+func (m *mapStore) IdentitiesOf(_ context.Context, user string) ([]store.Linked, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var linked []store.Linked
+	for id, owner := range m.identities {
+		if owner == user {
+			linked = append(linked, store.Linked{Platform: id.Platform, LinkedAt: time.Unix(0, 0)})
+		}
+	}
+	slices.SortFunc(linked, func(a, b store.Linked) int { return cmp.Compare(a.Platform, b.Platform) })
+	return linked, m.err
+}
+
+func (m *mapStore) SetSecret(_ context.Context, id store.Identity, old string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.secrets[bareOf(id)] == old {
+		m.secrets[bareOf(id)] = id.Secret
+	}
+	return m.err
+}
+
+func (m *mapStore) ChangeProfile(_ context.Context, user string, p store.Profile) (store.Account, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, ok := m.accounts[user]
+	if !ok || m.err != nil {
+		return a, cmp.Or(m.err, store.ErrNotFound)
+	}
+	if p.Name != nil {
+		a.Name, a.Look = *p.Name, *p.Look
+		for _, b := range m.accounts {
+			if b.ID != user && sameName(a, b) {
+				return a, store.ErrNameTaken
+			}
+		}
+	}
+	if p.About != nil {
+		a.About = *p.About
+	}
+	if p.Picture != nil {
+		a.Picture = *p.Picture
+	}
+	m.accounts[user] = a
+	return a, nil
+}
+
+func sameName(a, b store.Account) bool {
+	return strings.EqualFold(a.Name, b.Name) || a.Look != "" && a.Look == b.Look
+}
+
+func (m *mapStore) DeleteAccount(_ context.Context, user string, now time.Time) ([]store.Seat, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.accounts[user]; !ok || m.err != nil {
+		return nil, cmp.Or(m.err, store.ErrNotFound)
+	}
+	delete(m.accounts, user)
+	for id, owner := range m.identities {
+		if owner == user {
+			delete(m.identities, id)
+		}
+	}
+	for t, s := range m.sessions {
+		if s.User == user {
+			delete(m.sessions, t)
+		}
+	}
+	var left []store.Seat
+	for key, seat := range m.seats {
+		if key[1] == user {
+			seat.State, seat.Since, seat.Name = store.Leaving, now, ""
+			m.seats[key] = seat
+			left = append(left, seat)
+		}
+	}
+	return left, nil
+}
+
+func (m *mapStore) FinishDeletions(context.Context, time.Time, int) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.finished++
+	return 0, m.err
 }
 
 func (m *mapStore) AccountByIdentity(_ context.Context, id store.Identity) (store.Account, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if known, ok := m.identities[id]; ok {
+	if known, ok := m.identities[bareOf(id)]; ok {
 		return m.accounts[known], m.err
 	}
 	return store.Account{}, cmp.Or(m.err, store.ErrNotFound)

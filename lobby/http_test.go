@@ -61,7 +61,7 @@ func TestCallsThatAreNone(t *testing.T) {
 		f.do("GET", path, in.Token, "").refused(t, 404, "not_found")
 	}
 	f.do("POST", "/v1/rooms//join", in.Token, "").refused(t, 404, "not_found")
-	for path, allow := range map[string]string{"/v1/login": "OPTIONS, POST", "/v1/user": "OPTIONS, GET", "/v1/rooms/r": "OPTIONS, GET", "/openapi.yaml": "OPTIONS, GET"} {
+	for path, allow := range map[string]string{"/v1/login": "OPTIONS, POST", "/v1/games": "OPTIONS, GET", "/v1/rooms/r": "OPTIONS, GET", "/openapi.yaml": "OPTIONS, GET"} {
 		r := f.do("DELETE", path, in.Token, "")
 		r.refused(t, 405, "method_not_allowed")
 		if got := r.header.Get("Allow"); got != allow {
@@ -70,11 +70,11 @@ func TestCallsThatAreNone(t *testing.T) {
 	}
 }
 
-func TestEveryCallButThreeNeedsASession(t *testing.T) {
+func TestEveryCallButFourNeedsASession(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for _, r := range f.lobby.builtIn() {
-		if r.path == "/login" || r.path == "/games" {
+		if r.path == "/login" || r.path == "/register" || r.path == "/games" {
 			continue
 		}
 		f.do(r.method, Prefix+strings.ReplaceAll(r.path, ":id", "x"), "", `{"colour":1}`).refused(t, 401, "not_signed_in")

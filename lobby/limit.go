@@ -1,48 +1,46 @@
 package lobby
 
 import (
+	"crypto/sha256"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/madang-games/madang/store"
 )
 
-// limiter lets each address do something at a rate, with bursts: the generic cell rate algorithm (ITU-T I.371), which
-// is a token bucket kept as one time. Safe for concurrent use.
-type limiter struct {
+// buckets let each key do something at a rate, with bursts: the generic cell rate algorithm (ITU-T I.371), which is a token
+// bucket kept as one time. Safe for concurrent use.
+type buckets[K comparable] struct {
 	each  time.Duration // between two in the long run
-	slack time.Duration // how far ahead of that an address may be
+	slack time.Duration // how far ahead of that a key may be
 
 	mu      sync.Mutex
-	due     map[netip.Prefix]time.Time // when an address would be back at rest
+	due     map[K]time.Time // when a key would be back at rest
 	cleared time.Time
 }
 
-// maxAddresses bounds the limiter's memory. When so many are active at once, the others share one bucket.
-const maxAddresses = 1 << 16
+// maxBuckets bounds the memory. When so many keys are active at once, the others share one bucket.
+const maxBuckets = 1 << 16
 
-func newLimiter(perSecond float64, burst int) *limiter {
+func newBuckets[K comparable](perSecond float64, burst int) *buckets[K] {
 	each := max(time.Duration(float64(time.Second)/perSecond), 1)
-	return &limiter{each: each, slack: time.Duration(burst-1) * each, due: map[netip.Prefix]time.Time{}}
+	return &buckets[K]{each: each, slack: time.Duration(burst-1) * each, due: map[K]time.Time{}}
 }
 
-// take counts one for the address, or says how long to wait. Addresses of this machine are not limited; texts that are
-// no address share one bucket.
-func (l *limiter) take(address string, now time.Time) (wait time.Duration, ok bool) {
-	key, limited := limitKey(address)
-	if !limited {
-		return 0, true
-	}
+// take counts one for the key, or says how long to wait.
+func (l *buckets[K]) take(key K, now time.Time) (wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	due, known := l.due[key]
-	if !known && len(l.due) >= maxAddresses {
+	if !known && len(l.due) >= maxBuckets {
 		l.clearLocked(now)
-		if len(l.due) >= maxAddresses {
-			key = netip.Prefix{}
-			due = l.due[key]
+		if len(l.due) >= maxBuckets {
+			var all K
+			key, due = all, l.due[all]
 		}
 	}
 	if due.Before(now) {
@@ -55,8 +53,17 @@ func (l *limiter) take(address string, now time.Time) (wait time.Duration, ok bo
 	return 0, true
 }
 
-// clearLocked forgets addresses at rest, at most once a second.
-func (l *limiter) clearLocked(now time.Time) {
+// giveBack takes back what take has counted for the key.
+func (l *buckets[K]) giveBack(key K) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if due, known := l.due[key]; known {
+		l.due[key] = due.Add(-l.each)
+	}
+}
+
+// clearLocked forgets keys at rest, at most once a second.
+func (l *buckets[K]) clearLocked(now time.Time) {
 	if now.Sub(l.cleared) < time.Second {
 		return
 	}
@@ -66,6 +73,46 @@ func (l *limiter) clearLocked(now time.Time) {
 			delete(l.due, key)
 		}
 	}
+}
+
+// limiter limits addresses. Those of this machine are not limited; texts that are no address share one bucket.
+type limiter struct{ *buckets[netip.Prefix] }
+
+func newLimiter(perSecond float64, burst int) *limiter {
+	return &limiter{newBuckets[netip.Prefix](perSecond, burst)}
+}
+
+// take counts one for the address, or says how long to wait.
+func (l *limiter) take(address string, now time.Time) (wait time.Duration, ok bool) {
+	key, limited := limitKey(address)
+	if !limited {
+		return 0, true
+	}
+	return l.buckets.take(key, now)
+}
+
+// guesses limits how often a secret of an account may be guessed wrong, from wherever, at this process: a person who has
+// forgotten a password gets on, a program does not.
+type guesses struct{ *buckets[[32]byte] }
+
+const (
+	guessesPerSecond = 0.1
+	guessesAtOnce    = 10
+)
+
+func newGuesses() guesses { return guesses{newBuckets[[32]byte](guessesPerSecond, guessesAtOnce)} }
+
+// accountKey is under which an account's guesses are counted, whether there is such an account or not.
+func accountKey(id store.Identity) [32]byte {
+	return sha256.Sum256([]byte(id.Platform + ":" + id.Subject))
+}
+
+// try counts a guess before it is known whether it is right; giveBack takes a right one back.
+func (g guesses) try(key [32]byte, now time.Time) error {
+	if wait, ok := g.take(key, now); !ok {
+		return rateLimited.after(wait).because("Too many wrong tokens for this account.")
+	}
+	return nil
 }
 
 // limitKey is what is limited of an address: IPv4 as it is, of IPv6 the network of a household.

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -50,7 +52,10 @@ func cleanName(name string) (string, error) {
 	if !plain {
 		return "", invalidName.because("A name has at least one letter or digit.")
 	}
-	if reserved[skeleton(name)] {
+	if !oneScript(name) {
+		return "", invalidName.because("A name has letters of one script, as Latin and Cyrillic ones can't be told apart.")
+	}
+	if reserved()[bare(name)] {
 		return "", invalidName.because("This name is kept for the people who run the game.")
 	}
 	return name, nil
@@ -61,20 +66,26 @@ func invisible(r rune) bool {
 	return unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, unicode.Cf, unicode.Cc)
 }
 
-// reserved holds the skeletons of names that might be taken for ours.
-var reserved = map[string]bool{
-	"admin": true, "administrator": true, "system": true, "madang": true, "server": true,
-	"moderator": true, "mod": true, "support": true, "staff": true, "official": true,
-}
+// reserved holds the bare forms of names that might be taken for ours.
+var reserved = sync.OnceValue(func() map[string]bool {
+	all := map[string]bool{}
+	for _, name := range strings.Fields("admin administrator system madang server moderator mod support staff official root security team help") {
+		all[bare(name)] = true
+	}
+	return all
+})
 
-// skeleton is what stays of a name when case, punctuation, width and accents are taken off.
-func skeleton(name string) string {
+// bare is what stays of a name's look when punctuation and accents are taken off; what passes for an l passes for an i too.
+func bare(name string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsMark(r) || strings.ContainsRune(" ._-'", r) {
+		switch {
+		case unicode.IsMark(r) || strings.ContainsRune(" ._-'", r):
 			return -1
+		case r == 'l':
+			return 'i'
 		}
-		return unicode.ToLower(r)
-	}, norm.NFKD.String(name))
+		return r
+	}, look(cases.Fold().String(norm.NFKC.String(name))))
 }
 
 const madeUpTries = 12

@@ -47,8 +47,15 @@ var (
 	badOptions        = entry(400, "bad_options", "The game refuses these options", "The game refuses these options.")
 	badCursor         = entry(400, "bad_cursor", "The cursor is malformed", "Give the cursor as an earlier page gave it, or none.")
 	invalidName       = entry(400, "invalid_name", "The name can't be used", "The name can't be used.")
-	unknownPlatform   = entry(400, "unknown_platform", "The platform is unknown", "This deployment signs in guests: platform \"guest\".")
+	unknownPlatform   = entry(400, "unknown_platform", "The platform is unknown", "This deployment does not sign in by this platform.")
 	notSignedIn       = entry(401, "not_signed_in", "Nobody is signed in", "Sign in and give the session token as \"Authorization: Bearer <token>\".")
+	wrongToken        = entry(401, "wrong_token", "The token is refused", "The platform does not vouch for this token, or name and secret don't go together.")
+	identityNotFound  = entry(404, "identity_not_found", "The account has no such identity", "The account is not linked to this platform.")
+	alreadyRegistered = entry(409, "already_registered", "The player is registered", "Somebody has registered with this: POST /v1/login.")
+	identityTaken     = entry(409, "identity_taken", "Another account has this identity", "This sign-in belongs to another account.")
+	platformLinked    = entry(409, "platform_linked", "The platform is linked already", "The account is linked to another player of this platform: unlink that first.")
+	lastIdentity      = entry(409, "last_identity", "The identity is the last one", "Nobody could sign in to the account any more: link another platform first, or delete the account.")
+	invalidProfile    = entry(400, "invalid_profile", "The profile can't be used", "The profile can't be used.")
 	notFound          = entry(404, "not_found", "There is no such call", "There is no such call.")
 	userNotRegistered = entry(404, "user_not_registered", "The player is not registered", "Nobody has registered with this: POST /v1/register.")
 	roomNotFound      = entry(404, "room_not_found", "There is no such room", "There is no such room.")
@@ -66,6 +73,7 @@ var (
 
 func init() {
 	unavailable.retryAfter = 1
+	wrongToken.header = [2]string{"WWW-Authenticate", `Bearer realm="madang"`}
 	notSignedIn.header = [2]string{"WWW-Authenticate", `Bearer realm="madang"`}
 }
 
@@ -94,6 +102,12 @@ func problemOf(err error) *problem {
 		return roomClosed
 	case errors.Is(err, store.ErrNameTaken):
 		return nameTaken
+	case errors.Is(err, store.ErrIdentityTaken):
+		return identityTaken
+	case errors.Is(err, store.ErrPlatformLinked):
+		return platformLinked
+	case errors.Is(err, store.ErrLastIdentity):
+		return lastIdentity
 	}
 	return internal
 }

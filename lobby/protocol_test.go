@@ -39,7 +39,7 @@ func TestProtocolNamesEveryCodeAndCall(t *testing.T) {
 	}
 	param := regexp.MustCompile(`\{(\w+)\}`)
 	named := 0
-	for _, call := range regexp.MustCompile("(?m)^\\| `(GET|POST) (/v1/[^?`]*)").FindAllStringSubmatch(doc, -1) {
+	for _, call := range regexp.MustCompile("(?m)^\\| `(GET|POST|PUT|PATCH|DELETE) (/v1/[^?`]*)").FindAllStringSubmatch(doc, -1) {
 		named++
 		there := served[shape(call[1], param.ReplaceAllString(call[2], ":$1"))]
 		later := strings.Contains(notYet, "`"+call[1]+" "+call[2]+"`")

@@ -28,13 +28,15 @@ var OpenAPI []byte
 // Service is a lobby at work. It keeps nothing that another one of the deployment would miss: any number of them may
 // stand side by side. Safe for concurrent use.
 type Service struct {
-	config Config
-	games  catalog
-	router *echo.Echo
-	logins *limiter
-	meter  meter
-	gates  map[string]chan struct{} // by game and version: see takeOrCreate
-	roster broker.Roster
+	config  Config
+	games   catalog
+	router  *echo.Echo
+	logins  *limiter
+	guesses guesses
+	hasher  *hasher
+	meter   meter
+	gates   map[string]chan struct{} // by game and version: see takeOrCreate
+	roster  broker.Roster
 }
 
 // Serve makes the lobby of an app. It starts nothing: requests come by [Service.ServeHTTP], and [Service.Run] does what
@@ -44,7 +46,7 @@ func (a *App) Serve(c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{config: c, gates: map[string]chan struct{}{}}
+	s := &Service{config: c, gates: map[string]chan struct{}{}, guesses: newGuesses(), hasher: newHasher()}
 	if s.games, err = newCatalog(c.Games); err != nil {
 		return nil, err
 	}
@@ -85,6 +87,12 @@ func (s *Service) builtIn() []route {
 		{http.MethodPost, "/rooms/:id/join", true, s.joinRoom},
 		{http.MethodPost, "/rooms/:id/leave", true, s.leaveRoom},
 		{http.MethodPost, "/session/refresh", true, s.refresh},
+		{http.MethodPost, "/register", false, s.register},
+		{http.MethodPatch, "/user", true, s.changeUser},
+		{http.MethodDelete, "/user", true, s.deleteUser},
+		{http.MethodGet, "/user/identities", true, s.identities},
+		{http.MethodPost, "/user/identities", true, s.link},
+		{http.MethodDelete, "/user/identities/:platform", true, s.unlink},
 	}
 }
 
@@ -203,7 +211,7 @@ func (s *Service) refusal(err error, e *exchange, r *http.Request) *answer {
 	p := problemOf(err)
 	if p.status >= 500 {
 		level, word := s.config.Log.Error, "a request failed"
-		if p == unavailable {
+		if p.code == unavailable.code {
 			level, word = s.config.Log.Warn, "a request could not be answered"
 		}
 		if r.Context().Err() != nil {
@@ -300,6 +308,8 @@ func (s *Service) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	sweeper := newSweeper(ctx, s)
 	defer sweeper.running.Wait()
+	deletions := time.NewTicker(deletionsEvery)
+	defer deletions.Stop()
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watch(ctx) })
 	defer watching.Wait()
@@ -310,6 +320,8 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-ticker.C:
 			s.forget()
 			sweeper.sweep(ctx)
+		case <-deletions.C:
+			s.finishDeletions(ctx)
 		}
 	}
 }

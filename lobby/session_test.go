@@ -173,10 +173,10 @@ func TestLimiterKeepsHouseholdsApartAndItsMemoryBounded(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", c.address, ok, c.ok)
 		}
 	}
-	for i := range maxAddresses + 100 {
+	for i := range maxBuckets + 100 {
 		l.take(netAddress(i), now)
 	}
-	if len(l.due) > maxAddresses+1 {
+	if len(l.due) > maxBuckets+1 {
 		t.Errorf("got %d addresses", len(l.due))
 	}
 	if _, ok := l.take("203.0.113.1", now); ok {

@@ -1,0 +1,125 @@
+package lobby
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/store"
+)
+
+// login is POST /login. A guest comes for the first time, or comes back with the secret it keeps; everybody else has
+// registered.
+func (s *Service) login(c *Context) error {
+	var in struct {
+		credentials
+		Name *string `json:"name"`
+	}
+	if err := c.bindObject(&in); err != nil {
+		return err
+	}
+	if err := s.throttle(c); err != nil {
+		return err
+	}
+	p, err := s.prove(c.ctx, in.credentials)
+	if err != nil {
+		return err
+	}
+	if p.id.Platform != platformGuest {
+		if in.Name != nil {
+			return badRequest.because("A name is given to POST /v1/register.")
+		}
+		account, err := s.find(c.ctx, p)
+		if err != nil {
+			return err
+		}
+		return s.start(c, account, false, http.StatusOK)
+	}
+	var name string
+	if in.Name != nil {
+		if name, err = cleanName(*in.Name); err != nil {
+			return err
+		}
+	}
+	account, _, err := s.account(c.ctx, p.id, name)
+	if err != nil {
+		return err
+	}
+	return s.start(c, account, p.id.Subject == "", http.StatusOK)
+}
+
+// register is POST /register: an account for who has none.
+func (s *Service) register(c *Context) error {
+	var in struct {
+		credentials
+		Name *string `json:"name"`
+	}
+	if err := c.bindObject(&in); err != nil {
+		return err
+	}
+	if err := s.throttle(c); err != nil {
+		return err
+	}
+	var name string
+	var err error
+	if in.Name != nil {
+		if name, err = cleanName(*in.Name); err != nil {
+			return err
+		}
+	}
+	p, err := s.prove(c.ctx, in.credentials)
+	if err != nil {
+		return err
+	}
+	if p.id.Subject != "" {
+		_, err := s.config.Store.AccountByIdentity(c.ctx, p.id)
+		if err == nil {
+			return alreadyRegistered
+		}
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	if err := s.seal(c.ctx, &p); err != nil {
+		return err
+	}
+	account, created, err := s.account(c.ctx, p.id, name)
+	if err != nil {
+		return err
+	}
+	if !created { // a moment ago
+		return alreadyRegistered
+	}
+	return s.start(c, account, true, http.StatusCreated)
+}
+
+// throttle counts one sign-in for the address.
+func (s *Service) throttle(c *Context) error {
+	if s.logins == nil {
+		return nil
+	}
+	if wait, ok := s.logins.take(c.address, s.config.Now()); !ok {
+		return rateLimited.after(wait)
+	}
+	return nil
+}
+
+// after returns the problem with the time after which it is worth trying again.
+func (p *problem) after(wait time.Duration) *problem {
+	q := *p
+	q.retryAfter = int(wait/time.Second) + 1
+	return &q
+}
+
+// logout is POST /logout: the session ends everywhere.
+func (s *Service) logout(c *Context) error {
+	if err := c.bindObject(&struct{}{}); err != nil {
+		return err
+	}
+	if err := s.config.Store.EndSession(c.ctx, c.session.User, c.session.ID); err != nil {
+		return err
+	}
+	s.moved(c.ctx, broker.SessionMoved{User: c.session.User})
+	return c.NoContent()
+}
