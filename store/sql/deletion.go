@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	stdsql "database/sql"
+	"errors"
 	"time"
 
 	"github.com/madang-games/madang/store"
@@ -18,6 +19,18 @@ var forgetting = []string{
 		AND NOT EXISTS (SELECT 1 FROM farewells f WHERE f.room = log.room AND f.account <> $1)`,
 	`DELETE FROM farewells WHERE account = $1`,
 	`DELETE FROM dead WHERE account = $1 AND NOT waiting`, // see emptyLetters
+	// In the ledger the house takes its place, so that all postings still sum to zero; what is then between the house and itself
+	// goes. Names of postings that hold its id are replaced: it will not ask for them again.
+	`INSERT INTO entries (account, posting, item, amount, asked, balance)
+		SELECT '', posting, item, amount, asked, 0 FROM entries WHERE account = $1
+		ON CONFLICT (account, posting, item) DO UPDATE SET amount = entries.amount + excluded.amount, asked = entries.asked + excluded.asked`,
+	`DELETE FROM entries WHERE account = '' AND amount = 0 AND posting IN (SELECT posting FROM entries WHERE account = $1)`,
+	`DELETE FROM postings WHERE id IN (SELECT posting FROM entries WHERE account = $1)
+		AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.posting = postings.id AND e.account <> $1)`,
+	`UPDATE postings SET reference = 'deleted/' || id WHERE id IN (SELECT posting FROM entries WHERE account = $1)
+		AND reference LIKE '%' || $1 || '%'`,
+	`DELETE FROM entries WHERE account = $1`,
+	`DELETE FROM balances WHERE account = $1`,
 }
 
 const (
@@ -27,6 +40,7 @@ const (
 		win = 0, lose = 0, draw = 0, deleted_at = $2 WHERE id = $1`
 	leaveSeats = `UPDATE seats SET state = 'leaving', since = CASE state WHEN 'leaving' THEN since ELSE $2 END, again = FALSE
 		WHERE account = $1`
+	lockDeleted   = `SELECT id FROM accounts WHERE id = $1 AND deleted_at IS NOT NULL`
 	selectLeaving = `SELECT s.room, s.since FROM seats s WHERE s.account = $1 ORDER BY s.since, s.room`
 	dropAccount   = `DELETE FROM accounts WHERE id = $1 AND deleted_at IS NOT NULL
 		AND NOT EXISTS (SELECT 1 FROM seats WHERE account = $1)`
@@ -79,6 +93,12 @@ func forget(ctx context.Context, q querier, user string, now time.Time) (gone bo
 	return n > 0, err
 }
 
+// lockDeleted is lockAccount for an account that was deleted.
+func (s *Store) lockDeleted(ctx context.Context, q querier, user string) error {
+	var id string
+	return one(ctx, q, lockDeleted+s.db.lockRow(false), []any{user}, &id)
+}
+
 // FinishDeletions implements [store.Deletions].
 func (s *Store) FinishDeletions(ctx context.Context, now time.Time, limit int) (gone int, err error) {
 	var users []string
@@ -97,12 +117,17 @@ func (s *Store) FinishDeletions(ctx context.Context, now time.Time, limit int) (
 		}
 		var dropped bool
 		err = s.db.write(ctx, func(ctx context.Context, q querier) (err error) {
+			if err := s.lockDeleted(ctx, q, user); err != nil {
+				return err
+			}
 			dropped, err = forget(ctx, q, user, now)
 			return err
 		})
 		switch {
 		case err == nil && dropped:
 			gone++
+		case errors.Is(err, stdsql.ErrNoRows): // another process was faster
+			err = nil
 		case foreignKey(err): // it has got something just now: the next round takes that away
 			err = nil
 		}

@@ -18,7 +18,7 @@ const lineColumns = `p.id, e.account, e.item, e.amount, e.asked, e.balance, p.re
 
 const (
 	// Whoever changes what an account has locks the account first, and of several the one with the lowest id.
-	selectGold    = `SELECT gold FROM accounts WHERE id = $1`
+	selectGold    = `SELECT gold FROM accounts WHERE id = $1 AND deleted_at IS NULL`
 	selectBalance = `SELECT amount FROM balances WHERE account = $1 AND item = $2`
 	setGold       = `UPDATE accounts SET gold = $2 WHERE id = $1`
 	setBalance    = `INSERT INTO balances (account, item, amount) VALUES ($1, $2, $3)

@@ -140,6 +140,12 @@ func TestADeletedAccountLeavesNothing(t *testing.T) {
 		if left := holding(t, db, tables, p.traces()); len(left) > 0 {
 			t.Errorf("the deleted account is left in %q; before it was in %q", left, before)
 		}
+		if faults, err := s.CheckLedger(t.Context()); err != nil || len(faults) > 0 {
+			t.Errorf("ledger: got %q, %v", faults, err)
+		}
+		if lines, _, err := s.Ledger(t.Context(), "other", "", 10); err != nil || len(lines) != 2 {
+			t.Errorf("the other player's ledger: got %v, %v; want 2 lines", lines, err)
+		}
 	})
 }
 
@@ -175,6 +181,18 @@ func (p player) live() (end func()) {
 	_, err = s.LinkIdentity(ctx, p.id, store.Identity{Platform: "google", Subject: "subject-of-it"}, noon)
 	p.do("link", err)
 	p.do("sign in", s.StartSession(ctx, store.Session{ID: "id-of-its-session", User: p.id, ExpiresAt: noon.Add(time.Hour)}, store.TokenHash{1}))
+
+	_, _, err = s.CreateAccount(ctx, store.Account{ID: "other", Name: "Other", CreatedAt: noon}, store.Identity{})
+	p.do("create another", err)
+	for i, entries := range [][]store.Entry{
+		{{Account: p.id, Item: "gold", Amount: 100}, {Amount: -100, Item: "gold"}},
+		{{Account: p.id, Item: "sword", Amount: 3}, {Amount: -3, Item: "sword"}},
+		{{Account: p.id, Item: "gold", Amount: -40}, {Account: "other", Amount: 40, Item: "gold"}, {Account: p.id, Item: "shield", Amount: 1}, {Amount: -1, Item: "shield"}},
+		{{Account: p.id, Item: "sword", Amount: -1}, {Account: "other", Amount: 1, Item: "sword"}},
+	} {
+		_, err = s.Post(ctx, store.Posting{Reference: fmt.Sprint(p.id, "/", i), Reason: "test", At: noon, Entries: entries})
+		p.do("post", err)
+	}
 
 	// A room that goes on, with letters of the player's that may come again and that do not, and one that is over.
 	rooms := map[string]store.Record{}
