@@ -78,6 +78,12 @@ type Award struct {
 	Exp, Gold, Win, Lose, Draw int64
 }
 
+// Grant is what a message gives a player of an item, together with the room's state; Count is negative for what it takes.
+type Grant struct {
+	User, Item string
+	Count      int64
+}
+
 // Result is what an event did.
 type Result struct {
 	// Duplicate: the event was handled before (its Seq or ConnSeq is not new). Nothing was done.
@@ -88,6 +94,7 @@ type Result struct {
 	Seated   []string // users the room has taken in
 	Unseated []string // users the room has let go
 	Awards   []Award
+	Grants   []Grant
 	Begun    bool // the game has begun: not offered to strangers any more
 	Ended    bool // the room is over; the last output is $closed; no event may follow
 	// Empty: the last member has left; the room should be closed if nobody has taken a seat meanwhile.

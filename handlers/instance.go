@@ -143,6 +143,7 @@ func (in *Instance) play(next step, res *Result) {
 	res.Seated = join(res.Seated, r.seated)
 	res.Unseated = join(res.Unseated, r.unseated)
 	res.Awards = join(res.Awards, r.awards)
+	res.Grants = join(res.Grants, r.grants)
 	res.Begun = res.Begun || r.begun
 	res.Empty = len(res.Unseated) > 0 && len(in.members) == 0
 	res.Ended = in.ended

@@ -34,6 +34,7 @@ func play(p handlers.Policy) *handlers.Game[board] {
 		b.N, b.Said = -1, append(b.Said, "half")
 		room.Begin()
 		room.Award(handlers.Award{User: room.From(), Gold: 1})
+		room.Grant(room.From(), "hat", 1)
 		if err := room.After(time.Second, "bell", nil); err != nil {
 			return err
 		}
@@ -97,7 +98,7 @@ func TestAFailedMessageLeavesTheRoomAsItWas(t *testing.T) {
 			if got := stateOfRoom(t, room); got.N != 5 || len(got.Said) != 1 {
 				t.Errorf("state: got %+v, want 5 and one word", got)
 			}
-			if len(res.Awards) > 0 || res.Begun || len(res.Outputs) != 1 {
+			if len(res.Awards)+len(res.Grants) > 0 || res.Begun || len(res.Outputs) != 1 {
 				t.Errorf("got %+v, want one output and nothing else", res)
 			}
 			out := room.Last("ann")

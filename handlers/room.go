@@ -29,6 +29,7 @@ type Room struct {
 	seated   []string
 	unseated []string
 	awards   []Award
+	grants   []Grant
 	begun    bool
 	joining  bool   // the step takes a player in
 	closing  string // reason of the end; "" goes on

@@ -89,6 +89,12 @@ func TestBoundsAreErrors(t *testing.T) {
 		"unknown timer": {func(r *handlers.Room) error { return r.After(0, "other", nil) }, "handlers.OnTimer"},
 		"far timer":     {func(r *handlers.Room) error { return r.After(367*24*time.Hour, "t", nil) }, "over a year"},
 		"award":         {func(r *handlers.Room) error { r.Award(handlers.Award{Gold: 1}); return nil }, "User is empty"},
+		"grant":         {func(r *handlers.Room) error { r.Grant("", "hat", 1); return nil }, "user is empty"},
+		"grant gold":    {func(r *handlers.Room) error { r.Grant("ann", "gold", 1); return nil }, "write room.Award"},
+		"grant word":    {func(r *handlers.Room) error { r.Grant("ann", "a:b", 1); return nil }, "colon"},
+		"grant item":    {func(r *handlers.Room) error { r.Grant("ann", strings.Repeat("x", 65), 1); return nil }, "at most 64"},
+		"take nothing":  {func(r *handlers.Room) error { r.Take("ann", "hat", 0); return nil }, "write 1 to"},
+		"take too much": {func(r *handlers.Room) error { r.Take("ann", "hat", handlers.MaxGrant+1); return nil }, "write 1 to"},
 		"bad code":      {func(*handlers.Room) error { return handlers.Reject("a:b", "") }, "a:b"},
 		"many outputs": {func(r *handlers.Room) (err error) {
 			for range handlers.MaxOutputs + 1 {

@@ -24,7 +24,7 @@ func (r *room) finish() error {
 		if _, err := r.commitRound(); err != nil {
 			return err
 		}
-		c.seated, c.unseated, c.awards, c.dead, c.absolve = nil, nil, nil, nil, nil
+		c.seated, c.unseated, c.awards, c.grants, c.dead, c.absolve = nil, nil, nil, nil, nil, nil
 		c.begun, c.changed = false, false
 	}
 	end := broker.Position{Epoch: a.line.at.Epoch, N: a.line.at.N + 1}

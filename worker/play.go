@@ -71,6 +71,9 @@ func (r *room) add(ev *handlers.Event, res *handlers.Result) {
 	for _, w := range res.Awards {
 		c.awards = append(c.awards, store.Award(w))
 	}
+	for _, g := range res.Grants {
+		c.grants = append(c.grants, store.Grant{User: g.User, Item: g.Item, Count: g.Count, Limit: r.w.items[g.Item]})
+	}
 	c.changed = c.changed || res.Changed
 	c.begun = c.begun || res.Begun
 	c.ended = c.ended || res.Ended

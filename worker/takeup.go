@@ -34,6 +34,7 @@ type change struct {
 	out                []*broker.Output // everything to be published, in order
 	seated, unseated   []string
 	awards             []store.Award
+	grants             []store.Grant
 	dead               []store.DeadLetter
 	absolve            []string // skipped
 	changed            bool     // the memory is another

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -48,6 +49,8 @@ type Config struct {
 	Store  Store
 	// Games are what this worker plays; each name and version once.
 	Games []handlers.Definition
+	// Items are the most that a player may own, by item; of another item a room may grant as much as the store takes.
+	Items map[string]int64
 	// Process is the id under which this process announces itself on the board. Default: a new one, for a worker
 	// that nobody announces.
 	Process string
@@ -83,6 +86,7 @@ type Worker struct {
 
 	farewell time.Duration // how long the end of a room is kept
 
+	items   map[string]int64
 	games   map[key]*game
 	metrics *metrics
 	roster  broker.Roster
@@ -162,6 +166,7 @@ func New(c Config) (*Worker, error) {
 		drain:      orElse(c.Drain, 10*time.Second),
 		farewell:   orElse(c.Farewell, 2*time.Minute),
 		games:      map[key]*game{},
+		items:      maps.Clone(c.Items),
 		rooms:      map[string]*room{},
 		awakeRooms: map[*room]struct{}{},
 		opening:    make(chan struct{}, openingAtOnce),

@@ -161,9 +161,7 @@ func TestEndClosesDeletesAndSweeps(t *testing.T) {
 			}
 			p.end()
 			w.swept()
-			if a, err := w.store.Account(t.Context(), "ann"); err != nil || a.Gold != 1 {
-				t.Errorf("ann has %d gold, %v; want 1", a.Gold, err)
-			}
+			w.paid("ann", 1)
 			if err := w.broker.Send(t.Context(), &broker.Message{Room: "r"}); !errors.Is(err, broker.ErrNoRoom) {
 				t.Errorf("Send after the end: %v, want ErrNoRoom", err)
 			}
@@ -342,5 +340,23 @@ func TestConfigMistakesAreSaid(t *testing.T) {
 	}
 	if err := p.Run(ctx); err == nil {
 		t.Error("Run a second time: no error")
+	}
+}
+
+func TestARoomGrantsNoMoreThanAPlayerMayOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tallyGame(handlers.Policy{}, 0))
+	w.room("r", "ann")
+	w.listen("r")
+	p := w.start(nil, func(c *worker.Config) { c.Items = map[string]int64{"hat": 2} })
+	w.join("r", "ann")
+	for n := range uint64(4) {
+		w.say("r", "ann", n+1, "pay", said{})
+	}
+	w.awaitType("paid", 4)
+	p.end()
+	have, err := w.store.Inventory(t.Context(), "ann")
+	if err != nil || have.Gold != 4 || len(have.Items) != 1 || have.Items[0].Count != 2 {
+		t.Errorf("got %+v, %v, want 4 gold and 2 hats", have, err)
 	}
 }

@@ -44,6 +44,8 @@ func tallyGame(p handlers.Policy, ticks int) *handlers.Game[tally] {
 	handlers.On(g, "pay", func(room *handlers.Room, s *tally, _ said) error {
 		s.N++
 		room.Award(handlers.Award{User: room.From(), Gold: 1})
+		room.Grant(room.From(), "hat", 2)
+		room.Take(room.From(), "hat", 1)
 		return room.Send("paid", said{N: s.N})
 	})
 	handlers.On(g, "later", func(room *handlers.Room, _ *tally, m said) error {
@@ -285,6 +287,18 @@ func (w *world) attach(room, user, conn, attempt string, resume broker.Position)
 	w.tell(&broker.Message{
 		Room: room, Kind: broker.Attach, User: user, Name: user, Conn: conn, ConnSeq: 1, Attempt: attempt, Resume: resume,
 	})
+}
+
+// paid checks that the user has been paid n times: a coin and a hat each.
+func (w *world) paid(user string, n int64) {
+	w.t.Helper()
+	have, err := w.store.Inventory(w.t.Context(), user)
+	if err != nil || have.Gold != n || len(have.Items) != 1 || have.Items[0] != (store.Holding{Item: "hat", Count: n}) {
+		w.t.Errorf("%s has %+v, %v; want %d gold and as many hats", user, have, err, n)
+	}
+	if faults, err := w.store.CheckLedger(w.t.Context()); len(faults) > 0 || err != nil {
+		w.t.Errorf("ledger: got %q, %v", faults, err)
+	}
 }
 
 func (w *world) record(room string) store.Room {

@@ -39,6 +39,7 @@ type Room struct {
 	sent     []handlers.Output
 	expected map[string]int // by user: how much of sent Expect has looked at
 	awards   []handlers.Award
+	grants   []handlers.Grant
 	begun    bool
 	empty    bool
 }
@@ -122,6 +123,7 @@ func (r *Room) Play(ev handlers.Event) handlers.Result {
 	res := r.in.Play(ev)
 	r.sent = append(r.sent, res.Outputs...)
 	r.awards = append(r.awards, res.Awards...)
+	r.grants = append(r.grants, res.Grants...)
 	r.begun = r.begun || res.Begun
 	r.empty = res.Empty
 	return res
@@ -200,3 +202,6 @@ func (r *Room) Members() int { return r.in.Members() }
 
 // Awards are all that the room has given, in order.
 func (r *Room) Awards() []handlers.Award { return slices.Clone(r.awards) }
+
+// Grants are all items that the room has given and taken, in order.
+func (r *Room) Grants() []handlers.Grant { return slices.Clone(r.grants) }
