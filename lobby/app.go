@@ -14,11 +14,13 @@ import (
 // logged and sent as 500 internal. In both cases what was given to JSON is forgotten.
 type Handler func(*Context) error
 
-// App is the game's own REST routes. Register them before [App.Serve]; they are served under /v1, to signed-in
-// players only, with the same limits and errors as the lobby's own. A mistake in a registration panics.
+// App is what a game adds to the lobby: its own REST routes, and its items. Register them before [App.Serve]; the routes
+// are served under /v1, to signed-in players only, with the same limits and errors as the lobby's own. A mistake in a
+// registration panics.
 type App struct {
 	mu     sync.Mutex
 	routes []route
+	items  []Item
 	served bool
 }
 
@@ -76,7 +78,7 @@ func (a *App) add(method, path string, h Handler) {
 			params[segment] = true
 		}
 	}
-	if taken[shape(method, path)] {
+	if taken[shape(method, path)] && shape(method, path) != replaceable {
 		panic(fmt.Sprintf("lobby: %s: %s %s%s belongs to the lobby itself; choose another path, such as \"/game%s\"", call, method, Prefix, path, path))
 	}
 	a.mu.Lock()
@@ -106,6 +108,9 @@ var paramName = regexp.MustCompile(`:[A-Za-z0-9_]+`)
 func shape(method, path string) string {
 	return method + " " + paramName.ReplaceAllString(path, ":")
 }
+
+// replaceable is the one route of the lobby's own that a game may answer in its place.
+var replaceable = shape(http.MethodGet, "/user/items")
 
 // taken holds the shapes of the lobby's own routes, and of those that the protocol keeps for it.
 var taken = func() map[string]bool {

@@ -27,6 +27,7 @@ type Store interface {
 	store.Deletions
 	store.Sessions
 	store.Seats
+	store.Ledger
 	CreateRoom(ctx context.Context, r store.Room, memory []byte, user string) error
 	Room(ctx context.Context, id string) (store.Room, error)
 	Rooms(ctx context.Context, f store.RoomFilter, cursor string, limit int) (rooms []store.Room, next string, err error)

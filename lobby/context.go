@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/madang-games/madang/store"
@@ -29,6 +30,9 @@ type Context struct {
 	session store.Session
 	secret  token.Secret // of the session
 	seats   store.Seats
+	ledger  store.Ledger
+	shelf   *shelf
+	clock   func() time.Time
 	params  map[string]string
 	query   url.Values
 	body    []byte

@@ -13,8 +13,26 @@ import (
 	"github.com/madang-games/madang/store"
 )
 
+// emptyLedger is that of players who own nothing: tests of items have a database.
+type emptyLedger struct{}
+
+func (emptyLedger) Post(_ context.Context, p store.Posting) (store.Posted, error) {
+	return store.Posted{}, &store.BalanceError{Err: store.ErrShort, Account: p.Entries[0].Account, Item: p.Entries[0].Item}
+}
+
+func (emptyLedger) Inventory(context.Context, string) (store.Inventory, error) {
+	return store.Inventory{}, nil
+}
+
+func (emptyLedger) Ledger(context.Context, string, string, int) ([]store.LedgerLine, string, error) {
+	return nil, "", nil
+}
+
+func (emptyLedger) CheckLedger(context.Context) ([]string, error) { return nil, nil }
+
 // mapStore keeps what the lobby asks for in maps, so that tests can break it at will.
 type mapStore struct {
+	emptyLedger
 	mu         sync.Mutex
 	accounts   map[string]store.Account
 	identities map[store.Identity]string

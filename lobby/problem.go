@@ -109,6 +109,9 @@ func problemOf(err error) *problem {
 	case errors.Is(err, store.ErrLastIdentity):
 		return lastIdentity
 	}
+	if p := ledgerProblem(err); p != nil {
+		return p
+	}
 	return internal
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ var OpenAPI []byte
 type Service struct {
 	config  Config
 	games   catalog
+	shelf   *shelf
 	router  *echo.Echo
 	logins  *limiter
 	guesses guesses
@@ -61,7 +63,12 @@ func (a *App) Serve(c Config) (*Service, error) {
 	}
 	s.router = echo.New()
 	s.router.HTTPErrorHandler = s.unrouted
-	for _, r := range append(s.builtIn(), a.take()...) {
+	own := a.take()
+	s.shelf = newShelf(a.items)
+	builtIn := slices.DeleteFunc(s.builtIn(), func(b route) bool {
+		return slices.ContainsFunc(own, func(r route) bool { return shape(r.method, r.path) == shape(b.method, b.path) })
+	})
+	for _, r := range append(builtIn, own...) {
 		s.router.Add(r.method, Prefix+r.path, s.handler(r))
 	}
 	s.router.GET("/openapi.yaml", func(c echo.Context) error {
@@ -86,6 +93,12 @@ func (s *Service) builtIn() []route {
 		{http.MethodGet, "/rooms/:id", true, s.getRoom},
 		{http.MethodPost, "/rooms/:id/join", true, s.joinRoom},
 		{http.MethodPost, "/rooms/:id/leave", true, s.leaveRoom},
+		{http.MethodGet, "/items", true, s.listItems},
+		{http.MethodGet, "/user/items", true, s.userItems},
+		{http.MethodGet, "/user/ledger", true, s.userLedger},
+		{http.MethodPost, "/items/:id/purchase", true, s.purchase},
+		{http.MethodPost, "/items/:id/consume", true, s.consume},
+		{http.MethodPost, "/items/:id/transfer", true, s.transfer},
 		{http.MethodPost, "/session/refresh", true, s.refresh},
 		{http.MethodPost, "/register", false, s.register},
 		{http.MethodPatch, "/user", true, s.changeUser},
@@ -166,6 +179,9 @@ func (s *Service) handler(rt route) echo.HandlerFunc {
 		defer cancel()
 		in := &Context{
 			seats:   s.config.Store,
+			ledger:  s.config.Store,
+			shelf:   s.shelf,
+			clock:   s.config.Now,
 			ctx:     ctx,
 			query:   r.URL.Query(),
 			address: s.addressOf(r),

@@ -54,7 +54,7 @@ func (s *Server) build(ctx context.Context) (_ *parts, err error) {
 	}
 	if s.config.has(RoleWorker) {
 		p.worker, err = worker.New(worker.Config{
-			Store: p.store, Broker: p.broker, Games: s.games, Process: s.id, Log: s.log.With("part", "worker"),
+			Store: p.store, Broker: p.broker, Games: s.games, Process: s.id, Log: s.log.With("part", "worker"), Items: s.app.ItemLimits(),
 			Drain: s.config.Drain, Metrics: s.registry,
 		})
 		if err != nil {
