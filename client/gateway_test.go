@@ -229,7 +229,8 @@ func (g *gateway) takeSend(s *serving, f *stomp.Frame) error {
 	}
 	if typ == "refused" {
 		s.message(&stomp.Frame{Command: "MESSAGE", Fields: []header{{Name: "type", Value: "error"},
-			{Name: "code", Value: g.refuseSend}, {Name: "request", Value: value}, {Name: "receipt-id", Value: receipt}},
+			{Name: "code", Value: g.refuseSend}, {Name: "request", Value: value}, {Name: "receipt-id", Value: receipt},
+			{Name: "message-id", Value: fmt.Sprintf("%d-%d", g.epoch, len(g.line))}}, // where the line stands
 			Body: []byte(`{"code":"x","message":"too many wait"}`)})
 		return nil
 	}

@@ -278,7 +278,8 @@ func (r *Room) noteLocked(m *Message, f *stomp.Frame) bool {
 			r.seq = max(r.seq, handled)
 		}
 	}
-	if receipt, ok := f.Get("receipt-id"); ok { // refused before the room got it: there will be no RECEIPT
+	receipt, refused := f.Get("receipt-id")
+	if refused { // before the room got it: there will be no RECEIPT
 		if _, seq := r.conn.ofReceiptLocked(receipt); seq > 0 {
 			var said struct {
 				Message string `json:"message"`
@@ -296,7 +297,7 @@ func (r *Room) noteLocked(m *Message, f *stomp.Frame) bool {
 		}
 	case m.at == position{}: // the gateway's own word, outside the room's line
 	case m.at.Epoch < r.last.Epoch, m.at.Epoch == r.last.Epoch && m.at.N <= r.last.N:
-		return false
+		return refused // the gateway's own word carries the number where the line stands
 	default:
 		r.last = m.at
 	}

@@ -3,6 +3,7 @@ package lobby
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/madang-games/madang/broker"
@@ -35,7 +36,7 @@ func (w *sweeper) revive(room store.Room, seat store.Seat) {
 		defer func() { <-w.places }()
 		ctx, cancel := context.WithTimeout(w.life, reviveTime)
 		defer cancel()
-		done, err := w.s.revive(ctx, room, seat)
+		done, err := w.s.revive(ctx, room, seat, &w.claims)
 		switch {
 		case err != nil && w.life.Err() == nil:
 			w.s.config.Log.Warn("a room's queue was born dead and could not be made anew", "room", room.ID, "error", err)
@@ -45,9 +46,31 @@ func (w *sweeper) revive(room store.Room, seat store.Seat) {
 	})
 }
 
+// claims are the terms that this lobby has raised, by room: nobody else has had a room whose next term follows on ours.
+type claims struct {
+	mu    sync.Mutex
+	terms map[string]uint64
+}
+
+const maxClaims = 1000
+
+// first reports whether nobody but this lobby has ever taken the room up, now that this lobby has, for that term.
+func (c *claims) first(room string, term uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if term != c.terms[room]+1 {
+		return false
+	}
+	if c.terms == nil || len(c.terms) >= maxClaims {
+		c.terms = map[string]uint64{}
+	}
+	c.terms[room] = term
+	return true
+}
+
 // revive deletes a room's queue, and opens it again with the message of its first seat, if the broker answers and this
-// queue does not, and no worker has ever taken the room up. The term makes sure that one lobby alone does so, once.
-func (s *Service) revive(ctx context.Context, room store.Room, seat store.Seat) (done bool, err error) {
+// queue does not, and no worker has ever taken the room up. The term makes sure that one lobby alone does so.
+func (s *Service) revive(ctx context.Context, room store.Room, seat store.Seat, claims *claims) (done bool, err error) {
 	notice := broker.RoomOpened{Room: room.ID, Game: room.Game, Version: room.Version}
 	if err := s.post(ctx, broker.NoticeRoom, notice); err != nil {
 		return false, nil // the broker is away altogether
@@ -58,7 +81,7 @@ func (s *Service) revive(ctx context.Context, room store.Room, seat store.Seat) 
 		return false, nil // it lives, or there is none
 	}
 	rec, err := s.config.Store.TakeUp(ctx, room.ID)
-	if err != nil || rec.Term != 1 || rec.Room.State == store.Closed {
+	if err != nil || rec.Room.State == store.Closed || !claims.first(room.ID, rec.Term) {
 		return false, err
 	}
 	if err := s.config.Broker.Delete(ctx, room.ID); err != nil {

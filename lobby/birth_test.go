@@ -1,6 +1,7 @@
 package lobby
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,13 +10,20 @@ import (
 	"github.com/madang-games/madang/store"
 )
 
-// bornDead has every queue born dead until the first is deleted.
-func (b *logBroker) bornDead() {
+// gone returns the rooms whose queues were deleted.
+func (b *logBroker) gone() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.deleted)
+}
+
+// bornDead has every queue born dead until so many were deleted.
+func (b *logBroker) bornDead(times int) {
 	b.onOpen = func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		for room := range b.open {
-			if len(b.deleted) == 0 {
+			if len(b.deleted) < times {
 				b.dead[room] = true
 			}
 		}
@@ -28,7 +36,7 @@ func TestQueueThatWasBornDeadIsMadeAnew(t *testing.T) {
 		f := newFixture(t)
 		a := f.guest()
 		go func() { _ = f.lobby.Run(t.Context()) }()
-		f.broker.bornDead()
+		f.broker.bornDead(1)
 		var p placeJSON
 		f.do("POST", "/v1/rooms", a.Token, `{"game":"pair"}`).into(t, 201, &p)
 		time.Sleep(30 * time.Second)
@@ -37,13 +45,29 @@ func TestQueueThatWasBornDeadIsMadeAnew(t *testing.T) {
 		if len(sent) == 0 || sent[0].Kind != broker.Join || sent[0].User != a.User.ID {
 			t.Errorf("the room was told %+v, want the seat of its maker", sent)
 		}
-		if f.broker.deleted == nil || len(f.broker.specs()) != 1 {
-			t.Errorf("deleted %v, open %v; want one queue in place of the dead one", f.broker.deleted, f.broker.specs())
+		if len(f.broker.gone()) == 0 || len(f.broker.specs()) != 1 {
+			t.Errorf("deleted %v, open %v; want one queue in place of the dead one", f.broker.gone(), f.broker.specs())
 		}
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if n := len(f.broker.deleted); n != 1 {
+		if n := len(f.broker.gone()); n != 1 {
 			t.Errorf("deleted %d times, want 1", n)
+		}
+	})
+}
+
+func TestQueueThatIsBornDeadTwiceIsMadeAnewTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		a := f.guest()
+		go func() { _ = f.lobby.Run(t.Context()) }()
+		f.broker.bornDead(2)
+		f.do("POST", "/v1/rooms", a.Token, `{"game":"pair"}`).into(t, 201, &placeJSON{})
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if sent, _ := f.broker.take(); len(sent) == 0 || len(f.broker.gone()) != 2 {
+			t.Errorf("told %+v after %d deletions, want the seat after 2", sent, len(f.broker.gone()))
 		}
 	})
 }
@@ -51,7 +75,7 @@ func TestQueueThatWasBornDeadIsMadeAnew(t *testing.T) {
 func TestQueueThatMayHoldWhatWasPlayedIsNotMadeAnew(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(f *fixture, room, user string){
-		"a worker has had the room": func(f *fixture, room, _ string) { f.store.terms[room] = 1 },
+		"a worker has had the room": func(f *fixture, room, _ string) { _, _ = f.store.TakeUp(t.Context(), room) },
 		"the maker sits there":      func(f *fixture, room, user string) { f.store.seat(room, user, store.Seated) },
 		"the room is closed":        func(f *fixture, room, _ string) { f.store.set(room, store.Closed) },
 		"the broker is down":        func(f *fixture, _, _ string) { f.broker.setDown(true) },
@@ -61,16 +85,16 @@ func TestQueueThatMayHoldWhatWasPlayedIsNotMadeAnew(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t)
 				a, b := f.guest(), f.guest()
-				go func() { _ = f.lobby.Run(t.Context()) }()
-				f.broker.bornDead()
+				f.broker.bornDead(1)
 				var p placeJSON
 				f.do("POST", "/v1/rooms", a.Token, `{"game":"pair"}`).into(t, 201, &p)
 				f.do("POST", "/v1/rooms/"+p.Room.ID+"/join", b.Token, "").into(t, 200, &placeJSON{})
 				spoil(f, p.Room.ID, a.User.ID)
+				go func() { _ = f.lobby.Run(t.Context()) }()
 				time.Sleep(10 * time.Minute)
 				synctest.Wait()
-				if len(f.broker.deleted) != 0 {
-					t.Errorf("deleted %v, want none", f.broker.deleted)
+				if len(f.broker.gone()) != 0 {
+					t.Errorf("deleted %v, want none", f.broker.gone())
 				}
 			})
 		})

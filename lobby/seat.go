@@ -71,6 +71,7 @@ type sweeper struct {
 	tried map[store.Seat]attempt // by seat without name; only of seats still pending
 	fails bool                   // the last round could not read the store: said once
 
+	claims  claims
 	places  chan struct{} // one for each room that is being revived
 	running sync.WaitGroup
 }

@@ -127,7 +127,7 @@ func (b *Broker) retry(ctx context.Context, try func() error) error {
 
 // passing reports whether err is about the state of connections and nodes, and not about what was asked.
 func passing(err error) bool {
-	if errors.Is(err, errLost) || errors.Is(err, errStalled) {
+	if errors.Is(err, errLost) || errors.Is(err, errStalled) || errors.Is(err, errRefused) {
 		return true
 	}
 	var e *amqp.Error

@@ -52,6 +52,7 @@ type Broker struct {
 
 	doubters map[*feed]struct{} // those who want to know of trouble
 
+	full     fullRooms
 	sends    suspects
 	consumes suspects
 	trials   chan struct{}

@@ -87,8 +87,14 @@ func (b *Broker) Send(ctx context.Context, m *broker.Message) error {
 		if err := s.passable(ctx); err != nil {
 			return err
 		}
-		err = b.refused(ctx, m.Room, s.lane(laneOf(m.Room)).send(ctx, queueOf(m.Room), p))
-		if errors.Is(err, errStalled) {
+		l := s.lane(laneOf(m.Room))
+		err = b.refused(ctx, m.Room, l.send(ctx, queueOf(m.Room), p))
+		switch {
+		case err == broker.ErrFull && !b.full.lately(m.Room):
+			if err = b.sendApart(ctx, m.Room, p); err == nil {
+				l.retire() // it was the channel, not the queue
+			}
+		case errors.Is(err, errStalled):
 			b.suspect(&b.sends, m.Room, err)
 		}
 		return err
