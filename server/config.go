@@ -32,6 +32,9 @@ type Config struct {
 	TrustProxy bool          `name:"trust-proxy" env:"MADANG_TRUST_PROXY" help:"Believe X-Forwarded-For and -Proto. Only behind a proxy that sets them itself."`
 	Canary     []string      `env:"MADANG_CANARY" placeholder:"GAME=VERSION:PERCENT" help:"Give this share of the players a version of a game; the others get the newest below it."`
 	TokenKeys  string        `name:"token-keys" env:"MADANG_TOKEN_KEYS" placeholder:"FILE" help:"File of the keys that sign sessions, or the keys themselves: id=<32 bytes in base64>, the first one signs. Default: made and kept in the store."`
+	Platforms  []string      `env:"MADANG_PLATFORMS" placeholder:"NAME" help:"By which of guest, custom and password players may sign in. Default: all."`
+	OIDC       []string      `name:"oidc" sep:";" env:"MADANG_OIDC" placeholder:"NAME=ISSUER,CLIENT-ID" help:"A platform whose OpenID tokens sign players in, such as google=https://accounts.google.com,<client id>; more client ids with commas, more platforms with semicolons."`
+	GameCenter []string      `name:"game-center" env:"MADANG_GAME_CENTER" placeholder:"BUNDLE-ID" help:"Let players of these apps sign in by Apple's Game Center."`
 	Drain      time.Duration `default:"10s" env:"MADANG_DRAIN" placeholder:"TIME" help:"How long a stop may take: on SIGTERM, for rooms that no other worker plays to end; always, to finish what is under way (${default})."`
 	Log        string        `default:"info" enum:"debug,info,warn,error" env:"MADANG_LOG" placeholder:"LEVEL" help:"Least level to log: debug, info, warn or error (${default})."`
 
@@ -92,6 +95,9 @@ func (c Config) filled() (Config, error) {
 		return c, fmt.Errorf("a lobby without a gateway beside it needs --public-url, to tell players where the gateways are")
 	}
 	if _, err := c.canaries(); err != nil {
+		return c, err
+	}
+	if _, err := c.signInPlatforms(); err != nil {
 		return c, err
 	}
 	if c.Log != "" {

@@ -75,8 +75,12 @@ func (s *Server) build(ctx context.Context) (_ *parts, err error) {
 		if err != nil {
 			return nil, err
 		}
+		platforms, err := s.config.signInPlatforms()
+		if err != nil {
+			return nil, err
+		}
 		p.lobby, err = s.app.Serve(lobby.Config{
-			Canary: canary, Tokens: p.tokens,
+			Canary: canary, Tokens: p.tokens, OwnPlatforms: s.config.Platforms, Platforms: platforms,
 			Store: p.store, Broker: p.broker, Games: s.games, Process: s.id, Log: s.log.With("part", "lobby"),
 			PublicURL: s.config.PublicURL, TrustProxy: s.config.TrustProxy, Origins: s.config.Origins, Metrics: s.registry,
 		})
