@@ -40,6 +40,8 @@ type Store interface {
 	Identities
 	Profiles
 	Deletions
+	Transactor
+	Answers
 	// Ready reports whether the database answers now.
 	Ready(ctx context.Context) error
 	Close() error

@@ -16,6 +16,8 @@ type database interface {
 	// write runs f in one transaction: committed when f returns nil, else undone. f may be run several times, and
 	// with another context than ctx; what it gives out it must set anew each time.
 	write(ctx context.Context, f work) error
+	// transact runs r in one transaction, perhaps several times: see Store.Transact.
+	transact(ctx context.Context, r *run) error
 	// commit does what Store.apply does, together with other rooms' commits.
 	commit(ctx context.Context, c *store.Commit) (closed bool, err error)
 	// takeUp raises a room's term and reads its record. ErrNotFound or stdsql.ErrNoRows.

@@ -82,7 +82,7 @@ func (s *Store) openPostgres(ctx context.Context, config *pgxpool.Config) (again
 		d.closePools()
 		return unavailable(err) && !refused(err), err
 	}
-	s.db = d
+	s.db = joining{d, s}
 	var serving sync.WaitGroup
 	for range committers {
 		serving.Go(func() { d.line.serve(postgresGroup, d.play) })

@@ -73,7 +73,7 @@ func (s *Store) openSQLite(ctx context.Context, file, synchronous string) (again
 		return busy(errors.Join(err, d.writers.Close(), d.readers.Close()))
 	}
 	d.writing = &prepared{on: d.conn, rewrite: numbered}
-	s.db = d
+	s.db = joining{d, s}
 	go func() {
 		defer close(d.line.ended)
 		d.line.serve(sqliteGroup, d.play)

@@ -32,6 +32,8 @@ func Test(t *testing.T, fresh func(t testing.TB) Opener) {
 		{"Records", recordCases},
 		{"Farewells", farewellCases},
 		{"Dead", deadCases},
+		{"Transact", transactCases},
+		{"Answers", answerCases},
 		{"Life", lifeCases},
 		{"TokenKeys", tokenKeyCases},
 		{"Ledger", slices.Concat(ledgerCases, ledgerRandomCases)},

@@ -1,0 +1,101 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"time"
+
+	"github.com/madang-games/madang/store"
+)
+
+const (
+	// Whoever claims what another transaction has just claimed waits for its end here.
+	insertAnswer = `INSERT INTO answers (key, request, until) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING`
+	selectAnswer = `SELECT request, answer, until FROM answers WHERE key = $1`
+	renewAnswer  = `UPDATE answers SET request = $2, until = $3, answer = NULL WHERE key = $1`
+	keepAnswer   = `UPDATE answers SET answer = $2 WHERE key = $1 AND answer IS NULL`
+	selectStale  = `SELECT key FROM answers WHERE until <= $1 ORDER BY until, key LIMIT $2`
+	deleteAnswer = `DELETE FROM answers WHERE key = $1`
+)
+
+// ClaimAnswer implements [store.Answers].
+func (s *Store) ClaimAnswer(ctx context.Context, key store.CallKey, request [32]byte, now, until time.Time) (kept store.Answer, claimed bool, err error) {
+	claim := func(ctx context.Context, q querier) error {
+		kept, claimed = store.Answer{}, false
+		n, err := q.exec(ctx, insertAnswer, key[:], request[:], until.UnixMicro())
+		if err != nil || n == 1 {
+			claimed = n == 1
+			return err
+		}
+		var asked, body []byte
+		var end int64
+		if err := one(ctx, q, selectAnswer+s.db.lockRow(false), []any{key[:]}, &asked, &body, &end); err != nil {
+			return err
+		}
+		if end > now.UnixMicro() && body != nil {
+			copy(kept.Request[:], asked)
+			kept.Body = body
+			return nil
+		}
+		claimed = true
+		_, err = q.exec(ctx, renewAnswer, key[:], request[:], until.UnixMicro())
+		return err
+	}
+	if s.within(ctx) == nil {
+		return kept, false, errors.New("claim answer: not in a transaction")
+	}
+	for range answerTries {
+		if err = s.db.write(ctx, claim); !errors.Is(err, stdsql.ErrNoRows) {
+			break // else it was forgotten between two statements
+		}
+	}
+	if err != nil {
+		return store.Answer{}, false, s.failed(ctx, "claim answer", err)
+	}
+	return kept, claimed, nil
+}
+
+const answerTries = 3
+
+// KeepAnswer implements [store.Answers].
+func (s *Store) KeepAnswer(ctx context.Context, key store.CallKey, body []byte) error {
+	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
+		n, err := q.exec(ctx, keepAnswer, key[:], body)
+		if err == nil && n == 0 {
+			err = store.ErrNotFound
+		}
+		return err
+	})
+	return s.failed(ctx, "keep answer", err)
+}
+
+// ForgetAnswers implements [store.Answers].
+func (s *Store) ForgetAnswers(ctx context.Context, now time.Time, limit int) (int, error) {
+	var gone int
+	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
+		gone = 0
+		var keys [][]byte
+		// Rows that somebody else is at are left to them.
+		err := all(ctx, q, selectStale+s.db.lockRow(true), []any{now.UnixMicro(), max(limit, 0)}, func(rows *stdsql.Rows) error {
+			var key []byte
+			err := rows.Scan(&key)
+			keys = append(keys, key)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if _, err := q.exec(ctx, deleteAnswer, key); err != nil {
+				return err
+			}
+		}
+		gone = len(keys)
+		return nil
+	})
+	if err != nil {
+		return 0, s.failed(ctx, "forget answers", err)
+	}
+	return gone, nil
+}
