@@ -45,8 +45,8 @@ type Amount struct {
 //
 // A change has a reason, a word of at most 64 bytes that the player sees in the ledger, and a reference, which names it:
 // a change of a reference that was used before is not made again, and the [Receipt] says so. So a route that may be called
-// again gives what it does a name that is the same each time, such as "quest/7/" + the player's id. An empty reference
-// names nothing: the change is made each time.
+// again gives what it does a name that is the same each time, such as "quest/7/" + the player's id: text of at most 195
+// bytes. An empty reference names nothing: the change is made each time.
 //
 // An error of a change that can't be made is the problem not_enough_gold, not_enough_items, inventory_full (over the
 // item's PerPlayer) or, where a player is not there, user_not_found, and may be returned from the route as it is.

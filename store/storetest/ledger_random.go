@@ -173,7 +173,13 @@ var ledgerRandomCases = []testCase{
 		for i := range records {
 			records[i] = t.held(s, 2)
 		}
-		together(randomActors, func(i int) {
+		together(randomActors+1, func(i int) {
+			if i == randomActors { // an operator looks meanwhile
+				for range 10 {
+					t.sound(s)
+				}
+				return
+			}
 			chance := rand.New(rand.NewPCG(seed, uint64(i)))
 			for n := range randomRounds {
 				if chance.IntN(4) == 0 {
