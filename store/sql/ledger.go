@@ -25,7 +25,6 @@ const (
 		ON CONFLICT (account, item) DO UPDATE SET amount = excluded.amount`
 	insertPosting = `INSERT INTO postings (reference, reason, at) VALUES ($1, $2, $3)
 		ON CONFLICT (reference) DO NOTHING RETURNING id`
-	deletePosting = `DELETE FROM postings WHERE id = $1`
 	selectPosting = `SELECT ` + lineColumns + ` FROM postings p JOIN entries e ON e.posting = p.id
 		WHERE p.reference = $1 ORDER BY e.account, e.item`
 )
@@ -88,8 +87,7 @@ func checkPosting(p *store.Posting) error {
 
 func word(s string) bool { return len(s) >= 1 && len(s) <= store.MaxWord && text(s) }
 
-// post does p, whose entries are in order. Everything is looked at before anything is changed: whoever posts within a
-// longer transaction may go on after a refusal.
+// post does p, whose entries are in order.
 func (s *Store) post(ctx context.Context, q querier, p *store.Posting) (store.Posted, error) {
 	gold := map[string]int64{}
 	for _, e := range p.Entries {
@@ -118,9 +116,6 @@ func (s *Store) post(ctx context.Context, q querier, p *store.Posting) (store.Po
 		}
 		if e.Account != store.House {
 			if l.Balance, err = balance(ctx, q, &e, gold[e.Account]); err != nil {
-				if _, undo := q.exec(ctx, deletePosting, id); undo != nil {
-					return store.Posted{}, undo
-				}
 				return store.Posted{}, err
 			}
 		}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -330,5 +331,37 @@ var ledgerCases = []testCase{
 		equal(t, "rich", t.has(s, "rich"), "gold 50")
 		equal(t, "ledger", told(t.ledger(s, "rich")), "gold +50/+50=50 (opening)")
 		t.sound(s)
+	}},
+	{"PostingsAreUndoneWithTheirTransaction", func(t *suite) {
+		s := t.open()
+		ann := t.user(s)
+		t.post(s, posting("begin", entry(ann, store.Gold, 10)))
+		stop := errors.New("stop")
+		for _, end := range []error{stop, nil} {
+			err := s.Transact(t.ctx(), func(ctx context.Context) error {
+				if _, err := s.Post(ctx, posting("buy", entry(ann, store.Gold, -8), entry(ann, "hat", 1))); err != nil {
+					return err
+				}
+				// A refusal undoes itself alone, and leaves its reference free.
+				if _, err := s.Post(ctx, posting("more", entry(ann, "cap", 1), entry(ann, store.Gold, -8))); !errors.Is(err, store.ErrShort) {
+					t.Errorf("post: got error %v, want %v", err, store.ErrShort)
+				}
+				if _, err := s.Post(ctx, posting("more", entry(ann, store.Gold, -1))); err != nil {
+					return err
+				}
+				again, err := s.Post(ctx, posting("buy", entry(ann, store.Gold, -8), entry(ann, "hat", 1)))
+				if err != nil || !again.Repeated || len(again.Lines) != 4 {
+					t.Errorf("post again: got %+v, %v", again, err)
+				}
+				return end
+			})
+			t.want("transact", err, end)
+			want := "gold 10"
+			if end == nil {
+				want = "gold 1 hat 1"
+			}
+			equal(t, "ann", t.has(s, ann), want)
+			t.sound(s)
+		}
 	}},
 }
