@@ -193,10 +193,11 @@ func (m *mapStore) IdentitiesOf(_ context.Context, user string) ([]store.Linked,
 func (m *mapStore) SetSecret(_ context.Context, id store.Identity, old string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.secrets[bareOf(id)] == old {
-		m.secrets[bareOf(id)] = id.Secret
+	if _, ok := m.identities[bareOf(id)]; !ok || m.err != nil || m.secrets[bareOf(id)] != old {
+		return cmp.Or(m.err, store.ErrNotFound)
 	}
-	return m.err
+	m.secrets[bareOf(id)] = id.Secret
+	return nil
 }
 
 func (m *mapStore) ChangeProfile(_ context.Context, user string, p store.Profile) (store.Account, error) {

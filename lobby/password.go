@@ -78,7 +78,7 @@ func (h *hasher) matches(ctx context.Context, password, kept string) (ok, weak b
 	var threads uint8
 	parts := strings.Split(kept, "$")
 	if len(parts) != 6 || parts[1] != "argon2id" || parts[2] != "v=19" {
-		return false, false, fmt.Errorf("a kept password is not of the form $argon2id$v=19$...")
+		return false, false, fmt.Errorf("a kept password is not of the form %q", "$argon2id$v=19$...")
 	}
 	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads); err != nil || time == 0 || threads == 0 || memory > 1<<20 {
 		return false, false, fmt.Errorf("a kept password has malformed parameters %q", parts[3])

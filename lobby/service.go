@@ -106,6 +106,7 @@ func (s *Service) builtIn() []route {
 		{http.MethodGet, "/user/identities", true, s.identities},
 		{http.MethodPost, "/user/identities", true, s.link},
 		{http.MethodDelete, "/user/identities/:platform", true, s.unlink},
+		{http.MethodPut, "/user/identities/:platform", true, s.changeSecret},
 	}
 }
 

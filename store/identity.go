@@ -25,7 +25,7 @@ type Identities interface {
 	UnlinkIdentity(ctx context.Context, user, platform string) (Account, error)
 	// IdentitiesOf lists an account's identities by platform; none is no error.
 	IdentitiesOf(ctx context.Context, user string) ([]Linked, error)
-	// SetSecret replaces an identity's Secret, if it still is old; else it changes nothing.
+	// SetSecret replaces an identity's Secret. ErrNotFound: there is no such identity, or its Secret is not old any more.
 	SetSecret(ctx context.Context, id Identity, old string) error
 }
 

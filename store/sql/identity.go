@@ -128,7 +128,10 @@ func (s *Store) IdentitiesOf(ctx context.Context, user string) (linked []store.L
 // SetSecret implements [store.Identities].
 func (s *Store) SetSecret(ctx context.Context, id store.Identity, old string) error {
 	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
-		_, err := q.exec(ctx, updateSecret, id.Platform, id.Subject, id.Secret, old)
+		n, err := q.exec(ctx, updateSecret, id.Platform, id.Subject, id.Secret, old)
+		if err == nil && n == 0 {
+			err = store.ErrNotFound
+		}
 		return err
 	})
 	return s.failed(ctx, "change secret", err)

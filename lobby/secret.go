@@ -1,0 +1,63 @@
+package lobby
+
+import (
+	"errors"
+
+	"github.com/madang-games/madang/store"
+)
+
+// changeSecret is PUT /user/identities/:platform: another password, or another secret of a device. The old one counts as a
+// sign-in does; the login name, or the device's id, stays.
+func (s *Service) changeSecret(c *Context) error {
+	var in struct {
+		Token string `json:"token"` // as at sign-in
+		New   string `json:"new"`   // the new one, too
+	}
+	if err := c.bindObject(&in); err != nil {
+		return err
+	}
+	if err := s.throttle(c); err != nil {
+		return err
+	}
+	name := c.Param("platform")
+	if !keepsSecret(name) {
+		return identityNotFound
+	}
+	old, err := s.prove(c.ctx, credentials{Platform: name, Token: &in.Token})
+	if err != nil {
+		return err
+	}
+	fresh, err := s.prove(c.ctx, credentials{Platform: name, Token: &in.New})
+	if err != nil {
+		return err
+	}
+	if fresh.id != old.id {
+		return badRequest.because("Both tokens are for the same login name or device.")
+	}
+	account, err := s.find(c.ctx, old)
+	if errors.Is(err, userNotRegistered) || err == nil && account.ID != c.session.User {
+		return wrongToken // whoever's it is, it is not the player's
+	}
+	if err != nil {
+		return err
+	}
+	_, kept, err := s.config.Store.Credentials(c.ctx, old.id)
+	if err != nil {
+		return gone(err)
+	}
+	if err := s.seal(c.ctx, &fresh); err != nil {
+		return err
+	}
+	if err := s.config.Store.SetSecret(c.ctx, fresh.id, kept); err != nil {
+		return gone(err)
+	}
+	return c.NoContent()
+}
+
+// gone is a refusal for who has been unlinked, or has got another secret, a moment ago.
+func gone(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return wrongToken
+	}
+	return err
+}
