@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -24,7 +25,7 @@ func (s *Server) openTokens(ctx context.Context, keys store.TokenKeys) (*token.R
 	given := s.config.TokenKeys
 	switch {
 	case given == "":
-		return token.NewRing(ctx, func(ctx context.Context) ([]token.Key, error) { return storedKeys(ctx, keys, time.Now()) })
+		return s.awaitKeys(ctx, func(ctx context.Context) ([]token.Key, error) { return storedKeys(ctx, keys, time.Now()) })
 	case inlineKeys.MatchString(given):
 		fixed, err := token.Parse(given)
 		if err != nil {
@@ -39,6 +40,25 @@ func (s *Server) openTokens(ctx context.Context, keys store.TokenKeys) (*token.R
 		}
 		return token.Parse(string(text))
 	})
+}
+
+// awaitKeys makes a ring of what load gives, waiting while the store is unavailable.
+func (s *Server) awaitKeys(ctx context.Context, load func(ctx context.Context) ([]token.Key, error)) (*token.Ring, error) {
+	for wait, told := 100*time.Millisecond, false; ; wait = min(2*wait, 2*time.Second) {
+		r, err := token.NewRing(ctx, load)
+		if err == nil || !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
+			return r, err
+		}
+		if !told {
+			told = true
+			s.log.Warn("waiting for the store, for the keys that sign sessions", "error", err)
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // storedKeys are the keys that the store keeps for all processes. Keys are named after the time in which they sign, so

@@ -127,7 +127,7 @@ func (b *Broker) retry(ctx context.Context, try func() error) error {
 
 // passing reports whether err is about the state of connections and nodes, and not about what was asked.
 func passing(err error) bool {
-	if errors.Is(err, errLost) || errors.Is(err, errStalled) || errors.Is(err, errRefused) {
+	if errors.Is(err, errLost) || errors.Is(err, errStalled) {
 		return true
 	}
 	var e *amqp.Error
@@ -162,23 +162,7 @@ func (b *Broker) Open(ctx context.Context, s broker.Spec) error {
 	if bound <= 0 {
 		bound = broker.DefaultBound
 	}
-	args := amqp.Table{
-		"x-single-active-consumer": true,
-		"x-max-length":             bound,
-		"x-overflow":               "reject-publish",
-	}
-	kept := s.Durability == broker.Kept
-	if kept {
-		args["x-queue-type"] = "quorum"
-		args["x-delivery-limit"] = int64(deliveryLimit)
-		args["x-queue-leader-locator"] = "balanced" // not all on the node that the opener happens to talk to
-	} else {
-		args["x-queue-type"] = "classic"
-	}
-	err := b.do(ctx, func(ch *amqp.Channel) error {
-		_, err := ch.QueueDeclare(queueOf(s.Room), kept, false, false, false, args)
-		return err
-	})
+	err := b.declare(ctx, s.Room, s.Durability, bound)
 	if isCode(err, amqp.PreconditionFailed) {
 		return nil // it exists, opened with another Spec
 	}
@@ -186,6 +170,26 @@ func (b *Broker) Open(ctx context.Context, s broker.Spec) error {
 		return fmt.Errorf("open room %s: %w", s.Room, err)
 	}
 	return nil
+}
+
+func (b *Broker) declare(ctx context.Context, room string, d broker.Durability, bound int64) error {
+	args := amqp.Table{
+		"x-single-active-consumer": true,
+		"x-max-length":             bound,
+		"x-overflow":               "reject-publish",
+	}
+	kept := d == broker.Kept
+	if kept {
+		args["x-queue-type"] = "quorum"
+		args["x-delivery-limit"] = int64(deliveryLimit)
+		args["x-queue-leader-locator"] = "balanced" // not all on the node that the opener happens to talk to
+	} else {
+		args["x-queue-type"] = "classic"
+	}
+	return b.do(ctx, func(ch *amqp.Channel) error {
+		_, err := ch.QueueDeclare(queueOf(room), kept, false, false, false, args)
+		return err
+	})
 }
 
 // deliveryLimit keeps RabbitMQ 4 from dropping a message that has come back 20 times, which is its default: a room's

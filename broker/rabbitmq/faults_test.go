@@ -233,6 +233,30 @@ func TestCutFeedSaysBrokenAndHearsAgain(t *testing.T) {
 	}
 }
 
+func TestBoundOfAQueueIsFoundOutWithoutMakingOne(t *testing.T) {
+	t.Parallel()
+	ctx := within(t)
+	b := dial(t, testservers.RabbitMQ(t).URL)
+	defer b.Close()
+	for room, d := range map[string]broker.Durability{"bound-kept": broker.Kept, "bound-passing": broker.Passing} {
+		if err := b.Open(ctx, broker.Spec{Room: room, Durability: d, Bound: 1000}); err != nil {
+			t.Fatal(err)
+		}
+		if n := b.NearlyFull(ctx, room); n != 750 {
+			t.Errorf("%s: nearly full with %d, want 750", room, n)
+		}
+		if err := b.Delete(ctx, room); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := b.NearlyFull(ctx, "bound-none"); n != 1 {
+		t.Errorf("without a queue: %d, want 1", n)
+	}
+	if err := b.Send(ctx, &broker.Message{Room: "bound-none"}); err != broker.ErrNoRoom {
+		t.Errorf("after asking for the bound of no queue: %v, want ErrNoRoom", err)
+	}
+}
+
 func TestBlockedConnectionHoldsSendersBack(t *testing.T) {
 	t.Parallel()
 	ctx := within(t)

@@ -52,7 +52,7 @@ type Broker struct {
 
 	doubters map[*feed]struct{} // those who want to know of trouble
 
-	full     fullRooms
+	bounds   bounds
 	sends    suspects
 	consumes suspects
 	trials   chan struct{}

@@ -87,14 +87,8 @@ func (b *Broker) Send(ctx context.Context, m *broker.Message) error {
 		if err := s.passable(ctx); err != nil {
 			return err
 		}
-		l := s.lane(laneOf(m.Room))
-		err = b.refused(ctx, m.Room, l.send(ctx, queueOf(m.Room), p))
-		switch {
-		case err == broker.ErrFull && !b.full.lately(m.Room):
-			if err = b.sendApart(ctx, m.Room, p); err == nil {
-				l.retire() // it was the channel, not the queue
-			}
-		case errors.Is(err, errStalled):
+		err = b.refused(ctx, m.Room, s.lane(laneOf(m.Room)).send(ctx, queueOf(m.Room), p))
+		if errors.Is(err, errStalled) {
 			b.suspect(&b.sends, m.Room, err)
 		}
 		return err
@@ -398,7 +392,8 @@ func (l *lane) wasReturned(id string) bool {
 }
 
 // refused looks behind a refusal. The broker refuses a message whose queue is full, and also one whose queue has just
-// gone with its node: then the queue is not there or holds nothing, and the message is tried again.
+// gone with its node, or has no leader at the moment: then the queue is not there or is not nearly full, and the message
+// is tried again.
 func (b *Broker) refused(ctx context.Context, room string, err error) error {
 	if err != broker.ErrFull {
 		return err
@@ -412,7 +407,7 @@ func (b *Broker) refused(ctx context.Context, room string, err error) error {
 	switch {
 	case isCode(asked, amqp.NotFound) && !passing(asked):
 		return broker.ErrNoRoom
-	case asked == nil && holds == 0:
+	case asked == nil && holds < b.nearlyFull(ctx, room):
 		return errStalled
 	}
 	return broker.ErrFull

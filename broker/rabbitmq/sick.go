@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
@@ -34,45 +33,8 @@ const (
 	trials = 8
 )
 
-var (
-	// errStalled: the broker did not answer in time, and others do get answers.
-	errStalled = errors.New("the room's queue does not answer")
-	// errRefused: a channel that may be to blame itself has refused a message.
-	errRefused = errors.New("the room's queue is full, says a channel that may be wrong")
-)
-
-// fullFor is how long a queue that was found full counts as full for every channel that says so.
-const fullFor = time.Second
-
-// fullRooms are the rooms whose queue was found full lately. Safe for concurrent use.
-type fullRooms struct {
-	mu    sync.Mutex
-	until map[string]time.Time
-}
-
-func (f *fullRooms) lately(room string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	until, known := f.until[room]
-	if known && !time.Now().Before(until) {
-		delete(f.until, room)
-		return false
-	}
-	return known
-}
-
-func (f *fullRooms) note(room string) {
-	now := time.Now()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.until) > 1000 {
-		maps.DeleteFunc(f.until, func(_ string, until time.Time) bool { return !now.Before(until) })
-	}
-	if f.until == nil {
-		f.until = map[string]time.Time{}
-	}
-	f.until[room] = now.Add(fullFor)
-}
+// errStalled: the broker did not answer in time, and others do get answers.
+var errStalled = errors.New("the room's queue does not answer")
 
 // suspects is a set of rooms. Safe for concurrent use.
 type suspects struct {
@@ -126,10 +88,8 @@ func (b *Broker) clear(s *suspects, room string) (since time.Time, known bool) {
 // Suspects returns how many rooms are kept apart at the moment, since their queue did not answer this process.
 func (b *Broker) Suspects() int { return b.sends.len() + b.consumes.len() }
 
-// sendApart sends on a channel that is this room's own. Any answer is a suspect room's acquittal. That the queue is full
-// is believed of a channel which is as new as the message.
+// sendApart sends on the suspect room's own channel. Any answer is the room's acquittal.
 func (b *Broker) sendApart(ctx context.Context, room string, p amqp.Publishing) error {
-	began := time.Now()
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
@@ -153,16 +113,10 @@ func (b *Broker) sendApart(ctx context.Context, room string, p amqp.Publishing) 
 	}
 	defer s.leaveApart(own, room)
 	err = b.refused(ctx, room, own.send(ctx, queueOf(room), p))
-	if err == broker.ErrFull && own.born.Before(began) {
-		err = errRefused
-	}
 	switch {
-	case errors.Is(err, errStalled), err == errRefused:
+	case errors.Is(err, errStalled):
 		s.forgetApart(own, room) // the next try has a channel that knows nothing of the queue yet
-	case err == broker.ErrFull:
-		b.full.note(room)
-		b.acquit(room)
-	case err == nil, err == broker.ErrNoRoom:
+	case err == nil, err == broker.ErrNoRoom, err == broker.ErrFull:
 		b.acquit(room)
 	}
 	return err

@@ -1,0 +1,6 @@
+package rabbitmq
+
+import "context"
+
+// NearlyFull is how many messages a room's queue holds at least while it refuses more.
+func (b *Broker) NearlyFull(ctx context.Context, room string) int { return b.nearlyFull(ctx, room) }
