@@ -12,6 +12,11 @@ import (
 // Handler answers one request of a signed-in player. What it gave to [Context.JSON] is sent when it returns nil; with
 // no answer given the player gets 204. An error from [Problem] is sent as it says; any other error, and a panic, is
 // logged and sent as 500 internal. In both cases what was given to JSON is forgotten.
+//
+// A route that may change things (POST, PUT, PATCH, DELETE) is one transaction of the store: what the handler did by its
+// Context is kept when it returns nil, and undone when it returns an error or panics. So it may be run again from the start, when
+// the database has undone it because of others: what else is to happen belongs into [Context.After]. It has 2 s, and while it
+// runs others may wait for it. The same request sent again with its Idempotency-Key is answered without running it again.
 type Handler func(*Context) error
 
 // App is what a game adds to the lobby: its own REST routes, and its items. Register them before [App.Serve]; the routes

@@ -28,6 +28,8 @@ type Store interface {
 	store.Sessions
 	store.Seats
 	store.Ledger
+	store.Transactor
+	store.Answers
 	CreateRoom(ctx context.Context, r store.Room, memory []byte, user string) error
 	Room(ctx context.Context, id string) (store.Room, error)
 	Rooms(ctx context.Context, f store.RoomFilter, cursor string, limit int) (rooms []store.Room, next string, err error)

@@ -37,6 +37,13 @@ type Context struct {
 	query   url.Values
 	body    []byte
 
+	// see Service.once
+	key   string // the request's Idempotency-Key; "" for none
+	owner string // whose key it is; "": nobody's that is known
+	call  string // what the request calls: method, path and query
+	whole bool   // a transaction also without a key
+	after []func(context.Context)
+
 	// for the lobby's own routes
 	address string // of the player
 	gateway string // of the address that the player used: ws(s)://host/stomp
@@ -52,8 +59,14 @@ type answer struct {
 	header      [][2]string
 }
 
-// Context ends when the player hangs up, after 15 s, or when the handler has returned.
+// Context ends when the player hangs up, after 15 s, or when the handler has returned. In a route that may change things (POST, PUT,
+// PATCH, DELETE) it carries the request's transaction, and ends with that: see [Handler].
 func (c *Context) Context() context.Context { return c.ctx }
+
+// After has do called once the handler has returned nil and what it did is in the store, before the answer is sent; in the
+// order of the calls, with a context that ends after 15 s. What is not the store's belongs there: the handler may be run
+// several times, and what it did may be undone. A process that dies just then has not called do, and never will.
+func (c *Context) After(do func(ctx context.Context)) { c.after = append(c.after, do) }
 
 // User is the player who asks.
 func (c *Context) User() User { return User{c.session.User, c.session.Name} }

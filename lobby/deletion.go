@@ -22,19 +22,21 @@ func (s *Service) deleteUser(c *Context) error {
 	if err != nil {
 		return err
 	}
-	s.moved(c.ctx, broker.SessionMoved{User: c.session.User})
-	ctx, cancel := context.WithTimeout(c.ctx, tellTimeout) // for all: the rest is told by Run
-	defer cancel()
-	for _, seat := range left {
-		room, err := s.config.Store.Room(ctx, seat.Room)
-		if ctx.Err() != nil {
-			break
+	c.After(func(ctx context.Context) {
+		s.moved(ctx, broker.SessionMoved{User: c.session.User})
+		ctx, cancel := context.WithTimeout(ctx, tellTimeout) // for all: the rest is told by Run
+		defer cancel()
+		for _, seat := range left {
+			room, err := s.config.Store.Room(ctx, seat.Room)
+			if ctx.Err() != nil {
+				break
+			}
+			if err == nil && room.State != store.Closed {
+				s.tell(ctx, room, seat, false)
+			}
 		}
-		if err == nil && room.State != store.Closed {
-			s.tell(ctx, room, seat, false)
-		}
-	}
-	s.config.Log.Info("an account was deleted", "user", c.session.User, "rooms", len(left))
+		s.config.Log.Info("an account was deleted", "user", c.session.User, "rooms", len(left))
+	})
 	return c.NoContent()
 }
 

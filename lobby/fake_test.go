@@ -32,6 +32,7 @@ func (emptyLedger) CheckLedger(context.Context) ([]string, error) { return nil, 
 
 // mapStore keeps what the lobby asks for in maps, so that tests can break it at will.
 type mapStore struct {
+	noAnswers
 	emptyLedger
 	mu         sync.Mutex
 	accounts   map[string]store.Account

@@ -64,14 +64,16 @@ func (s *Service) link(c *Context) error {
 			}
 		}
 	}
-	_, err = s.config.Store.LinkIdentity(c.ctx, c.session.User, p.id, s.config.Now())
-	if errors.Is(err, store.ErrNotFound) {
-		return notSignedIn // deleted a moment ago
-	}
-	if err != nil {
-		return err
-	}
-	return s.listIdentities(c)
+	return s.once(c, func() error {
+		_, err := s.config.Store.LinkIdentity(c.ctx, c.session.User, p.id, s.config.Now())
+		if errors.Is(err, store.ErrNotFound) {
+			return notSignedIn // deleted a moment ago
+		}
+		if err != nil {
+			return err
+		}
+		return s.listIdentities(c)
+	})
 }
 
 // unlink is DELETE /user/identities/:platform.

@@ -166,7 +166,7 @@ func (s *Service) createRoom(c *Context) error {
 	if err != nil {
 		return err
 	}
-	s.tell(c.ctx, room, seat, true)
+	c.After(func(ctx context.Context) { s.tell(ctx, room, seat, true) })
 	return c.JSON(http.StatusCreated, c.place(room, &seat))
 }
 
@@ -229,7 +229,7 @@ func (s *Service) joined(c *Context, seat store.Seat) error {
 		return err
 	}
 	if seat.State == store.Joining {
-		s.tell(c.ctx, room, seat, false)
+		c.After(func(ctx context.Context) { s.tell(ctx, room, seat, false) })
 	}
 	return c.JSON(http.StatusOK, c.place(room, &seat))
 }
@@ -246,42 +246,44 @@ func (s *Service) randomRoom(c *Context) error {
 	if game == nil {
 		return unknownGame
 	}
-	seat, err := s.config.Store.TakeAnySeat(c.ctx, game.Name(), game.Version(), c.session.User, s.config.Now())
-	if err == nil {
+	// joins gives a seat in a room that is there; errNoSeat.
+	joins := func() error {
+		seat, err := s.config.Store.TakeAnySeat(c.ctx, game.Name(), game.Version(), c.session.User, s.config.Now())
+		if errors.Is(err, store.ErrNotFound) {
+			return errNoSeat
+		}
+		if err != nil {
+			return err
+		}
 		return s.joined(c, seat)
 	}
-	if !errors.Is(err, store.ErrNotFound) {
+	if err := s.once(c, joins); !errors.Is(err, errNoSeat) {
 		return err
 	}
-	room, seat, created, err := s.takeOrCreate(c, game)
-	if err != nil {
-		return err
-	}
-	if !created {
-		return s.joined(c, seat)
-	}
-	s.tell(c.ctx, room, seat, true)
-	return c.JSON(http.StatusCreated, c.place(room, &seat))
-}
-
-// takeOrCreate looks once more for a seat and else makes a room. One request at a time does so for a game: players who
-// come at the same moment find each other's room instead of each making one. (Those at two lobbies may still do that;
-// whoever comes next fills the fuller room.)
-func (s *Service) takeOrCreate(c *Context, game handlers.Definition) (room store.Room, seat store.Seat, created bool, err error) {
+	// One request at a time looks once more for a seat and else makes a room: players who come at the same moment find each
+	// other's room instead of each making one. (Those at two lobbies may still do that; whoever comes next fills the fuller
+	// room.) Whoever is in a transaction must not wait for one who needs one.
 	gate := s.gates[gameKey(game.Name(), game.Version())]
 	select {
 	case gate <- struct{}{}:
 	case <-c.ctx.Done():
-		return room, seat, false, c.ctx.Err()
+		return c.ctx.Err()
 	}
 	defer func() { <-gate }()
-	seat, err = s.config.Store.TakeAnySeat(c.ctx, game.Name(), game.Version(), c.session.User, s.config.Now())
-	if !errors.Is(err, store.ErrNotFound) {
-		return room, seat, false, err
-	}
-	room, seat, err = s.create(c, game, nil)
-	return room, seat, true, err
+	return s.once(c, func() error {
+		if err := joins(); !errors.Is(err, errNoSeat) {
+			return err
+		}
+		room, seat, err := s.create(c, game, nil)
+		if err != nil {
+			return err
+		}
+		c.After(func(ctx context.Context) { s.tell(ctx, room, seat, true) })
+		return c.JSON(http.StatusCreated, c.place(room, &seat))
+	})
 }
+
+var errNoSeat = errors.New("no open room of the game has a free seat")
 
 // leaveRoom is POST /rooms/:id/leave. Who does not sit there has left.
 func (s *Service) leaveRoom(c *Context) error {
@@ -300,7 +302,8 @@ func (s *Service) leaveRoom(c *Context) error {
 	case err != nil:
 		return err
 	}
-	s.tell(c.ctx, room, store.Seat{Room: room.ID, User: c.session.User, State: store.Leaving, Since: now}, false)
+	seat := store.Seat{Room: room.ID, User: c.session.User, State: store.Leaving, Since: now}
+	c.After(func(ctx context.Context) { s.tell(ctx, room, seat, false) })
 	return c.NoContent()
 }
 

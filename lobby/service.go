@@ -68,7 +68,16 @@ func (a *App) Serve(c Config) (*Service, error) {
 	builtIn := slices.DeleteFunc(s.builtIn(), func(b route) bool {
 		return slices.ContainsFunc(own, func(r route) bool { return shape(r.method, r.path) == shape(b.method, b.path) })
 	})
-	for _, r := range append(builtIn, own...) {
+	for _, r := range builtIn {
+		if r.method != http.MethodGet && !late[r.method+" "+r.path] {
+			r.handle = s.onceOnly(r.handle, false)
+		}
+		s.router.Add(r.method, Prefix+r.path, s.handler(r))
+	}
+	for _, r := range own {
+		if r.method != http.MethodGet {
+			r.handle = s.onceOnly(r.handle, true)
+		}
 		s.router.Add(r.method, Prefix+r.path, s.handler(r))
 	}
 	s.router.GET("/openapi.yaml", func(c echo.Context) error {
@@ -208,14 +217,27 @@ func (s *Service) play(c echo.Context, rt route, in *Context) (*answer, error) {
 		if in.session, in.secret, err = s.authenticate(in.ctx, r); err != nil {
 			return nil, err
 		}
+		in.owner = "user " + in.session.User
 	}
 	if rt.method != http.MethodGet {
 		if in.body, err = readBody(r); err != nil {
 			return nil, err
 		}
+		if in.key, err = keyOf(r); err != nil {
+			return nil, err
+		}
+		in.call = r.Method + " " + r.URL.RequestURI()
 	}
 	if err = rt.handle(in); err != nil {
 		return nil, err
+	}
+	if len(in.after) > 0 {
+		// It is done: a player who hangs up changes nothing about that.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(in.ctx), requestTimeout)
+		defer cancel()
+		for _, do := range in.after {
+			do(ctx)
+		}
 	}
 	if in.answer == nil {
 		_ = in.NoContent()
@@ -339,6 +361,7 @@ func (s *Service) Run(ctx context.Context) error {
 			sweeper.sweep(ctx)
 		case <-deletions.C:
 			s.finishDeletions(ctx)
+			s.forgetAnswers(ctx)
 		}
 	}
 }

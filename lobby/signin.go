@@ -1,6 +1,7 @@
 package lobby
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -34,7 +35,8 @@ func (s *Service) login(c *Context) error {
 		if err != nil {
 			return err
 		}
-		return s.start(c, account, false, http.StatusOK)
+		c.signsIn(p.id)
+		return s.once(c, func() error { return s.start(c, account, false, http.StatusOK) })
 	}
 	var name string
 	if in.Name != nil {
@@ -42,11 +44,14 @@ func (s *Service) login(c *Context) error {
 			return err
 		}
 	}
-	account, _, err := s.account(c.ctx, p.id, name)
-	if err != nil {
-		return err
-	}
-	return s.start(c, account, p.id.Subject == "", http.StatusOK)
+	c.signsIn(p.id)
+	return s.once(c, func() error {
+		account, _, err := s.account(c.ctx, p.id, name)
+		if err != nil {
+			return err
+		}
+		return s.start(c, account, p.id.Subject == "", http.StatusOK)
+	})
 }
 
 // register is POST /register: an account for who has none.
@@ -72,26 +77,33 @@ func (s *Service) register(c *Context) error {
 	if err != nil {
 		return err
 	}
+	c.signsIn(p.id)
+	known := false
 	if p.id.Subject != "" {
 		_, err := s.config.Store.AccountByIdentity(c.ctx, p.id)
-		if err == nil {
-			return alreadyRegistered
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
 		}
-		if !errors.Is(err, store.ErrNotFound) {
+		known = err == nil
+	}
+	if !known {
+		if err := s.seal(c.ctx, &p); err != nil {
 			return err
 		}
 	}
-	if err := s.seal(c.ctx, &p); err != nil {
-		return err
-	}
-	account, created, err := s.account(c.ctx, p.id, name)
-	if err != nil {
-		return err
-	}
-	if !created { // a moment ago
-		return alreadyRegistered
-	}
-	return s.start(c, account, true, http.StatusCreated)
+	return s.once(c, func() error {
+		if known { // unless it was this very call
+			return alreadyRegistered
+		}
+		account, created, err := s.account(c.ctx, p.id, name)
+		if err != nil {
+			return err
+		}
+		if !created { // a moment ago
+			return alreadyRegistered
+		}
+		return s.start(c, account, true, http.StatusCreated)
+	})
 }
 
 // throttle counts one sign-in for the address.
@@ -120,6 +132,6 @@ func (s *Service) logout(c *Context) error {
 	if err := s.config.Store.EndSession(c.ctx, c.session.User, c.session.ID); err != nil {
 		return err
 	}
-	s.moved(c.ctx, broker.SessionMoved{User: c.session.User})
+	c.After(func(ctx context.Context) { s.moved(ctx, broker.SessionMoved{User: c.session.User}) })
 	return c.NoContent()
 }

@@ -54,7 +54,9 @@ func (s *Service) start(c *Context, account store.Account, fresh bool, status in
 		return err
 	}
 	if !fresh {
-		s.moved(c.ctx, broker.SessionMoved{User: account.ID, Session: session.ID})
+		c.After(func(ctx context.Context) {
+			s.moved(ctx, broker.SessionMoved{User: account.ID, Session: session.ID})
+		})
 	}
 	return c.JSON(status, signedInJSON{
 		userOf(account), s.config.Tokens.Sign(token.Claims{Secret: secret, ExpiresAt: session.ExpiresAt}, s.config.Now()),

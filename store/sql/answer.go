@@ -4,6 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/madang-games/madang/store"
@@ -15,8 +16,8 @@ const (
 	selectAnswer = `SELECT request, answer, until FROM answers WHERE key = $1`
 	renewAnswer  = `UPDATE answers SET request = $2, until = $3, answer = NULL WHERE key = $1`
 	keepAnswer   = `UPDATE answers SET answer = $2 WHERE key = $1 AND answer IS NULL`
-	selectStale  = `SELECT key FROM answers WHERE until <= $1 ORDER BY until, key LIMIT $2`
-	deleteAnswer = `DELETE FROM answers WHERE key = $1`
+	// %s keeps rows from others.
+	deleteStale = `DELETE FROM answers WHERE key IN (SELECT key FROM answers WHERE until <= $1 ORDER BY until, key LIMIT $2%s)`
 )
 
 // ClaimAnswer implements [store.Answers].
@@ -70,32 +71,16 @@ func (s *Store) KeepAnswer(ctx context.Context, key store.CallKey, body []byte) 
 	return s.failed(ctx, "keep answer", err)
 }
 
-// ForgetAnswers implements [store.Answers].
+// ForgetAnswers implements [store.Answers]. What somebody else is at is left to them.
 func (s *Store) ForgetAnswers(ctx context.Context, now time.Time, limit int) (int, error) {
-	var gone int
-	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
-		gone = 0
-		var keys [][]byte
-		// Rows that somebody else is at are left to them.
-		err := all(ctx, q, selectStale+s.db.lockRow(true), []any{now.UnixMicro(), max(limit, 0)}, func(rows *stdsql.Rows) error {
-			var key []byte
-			err := rows.Scan(&key)
-			keys = append(keys, key)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		for _, key := range keys {
-			if _, err := q.exec(ctx, deleteAnswer, key); err != nil {
-				return err
-			}
-		}
-		gone = len(keys)
-		return nil
+	var gone int64
+	query := fmt.Sprintf(deleteStale, s.db.lockRow(true))
+	err := s.db.write(ctx, func(ctx context.Context, q querier) (err error) {
+		gone, err = q.exec(ctx, query, now.UnixMicro(), max(limit, 0))
+		return err
 	})
 	if err != nil {
 		return 0, s.failed(ctx, "forget answers", err)
 	}
-	return gone, nil
+	return int(gone), nil
 }

@@ -33,11 +33,11 @@ func TestSQLiteScansNoTable(t *testing.T) {
 		{selectFarewell, "SEARCH f USING PRIMARY KEY (room=? AND account=?)"},
 		{selectOver, "SEARCH farewells USING COVERING INDEX farewells_by_end (until<?)"},
 		{dropFarewells, "SEARCH farewells USING PRIMARY KEY (room=?)"},
-		{selectStale, "SEARCH answers USING COVERING INDEX answers_by_end (until<?)"},
 		{selectBalance, "SEARCH balances USING PRIMARY KEY (account=? AND item=?)"},
 		{selectInventory, "SEARCH balances USING PRIMARY KEY (account=?)"},
 		{selectPosting, "SEARCH e USING INDEX entries_by_posting (posting=?)"},
 		{selectEntries, "SEARCH e USING PRIMARY KEY (account=? AND (posting,item)<(?,?))"},
+		{fmt.Sprintf(deleteStale, ""), "SEARCH answers USING COVERING INDEX answers_by_end (until<?)"},
 		{fmt.Sprintf(selectSession, "0"), "SEARCH s USING INDEX sqlite_autoindex_sessions_2 (token=?)"},
 	} {
 		var args []any
