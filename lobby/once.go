@@ -35,7 +35,8 @@ var keyReused = entry(422, "idempotency_key_reused", "The key was used for somet
 
 // late are the routes that call once themselves, when they have done what takes long or must not wait in a transaction.
 var late = map[string]bool{
-	"POST /login": true, "POST /register": true, "POST /user/identities": true, "POST /rooms/random": true,
+	"POST /login": true, "POST /register": true, "POST /rooms/random": true,
+	"POST /user/identities": true, "PUT /user/identities/:platform": true,
 }
 
 // keyOf is the key of a request; "" for none.

@@ -348,6 +348,13 @@ func TestSignInsUnderAKey(t *testing.T) {
 		if len(linked.Identities) != 1 {
 			t.Errorf("got identities %+v", linked)
 		}
+		change := `{"token":"mina:correct horse","new":"mina:another horse"}`
+		for range 2 {
+			if r := w.do("PUT", "/v1/user/identities/password", a.Token, change, keyed("change")); r.status != 204 {
+				t.Errorf("change of the password: got %s", r)
+			}
+		}
+		w.do("PUT", "/v1/user/identities/password", a.Token, change, keyed("change 2")).refused(t, 401, "wrong_token")
 	})
 }
 

@@ -36,7 +36,10 @@ func (s *Service) changeSecret(c *Context) error {
 	}
 	account, err := s.find(c.ctx, old)
 	if errors.Is(err, userNotRegistered) || err == nil && account.ID != c.session.User {
-		return wrongToken // whoever's it is, it is not the player's
+		err = wrongToken // whoever's it is, it is not the player's
+	}
+	if errors.Is(err, wrongToken) { // unless this very call has changed it
+		return s.once(c, func() error { return wrongToken })
 	}
 	if err != nil {
 		return err
@@ -48,10 +51,12 @@ func (s *Service) changeSecret(c *Context) error {
 	if err := s.seal(c.ctx, &fresh); err != nil {
 		return err
 	}
-	if err := s.config.Store.SetSecret(c.ctx, fresh.id, kept); err != nil {
-		return gone(err)
-	}
-	return c.NoContent()
+	return s.once(c, func() error {
+		if err := s.config.Store.SetSecret(c.ctx, fresh.id, kept); err != nil {
+			return gone(err)
+		}
+		return c.NoContent()
+	})
 }
 
 // gone is a refusal for who has been unlinked, or has got another secret, a moment ago.
