@@ -57,7 +57,8 @@ func tablesOf(t *testing.T, db *stdsql.DB) []table {
 		last := &all[len(all)-1]
 		last.columns = append(last.columns, column)
 		switch column {
-		case "account", "accounts", "user", "users", "user_id", "player", "friend", "owner", "member", "leader", "sender", "receiver", "recipient", "invited", "blocked", "other":
+		case "account", "accounts", "user", "users", "user_id", "player", "friend", "owner", "member", "leader", "sender", "receiver", "recipient", "invited", "blocked", "other",
+			"account_id", "player_id", "friend_id", "owner_id", "leader_id", "by", "banned", "inviter", "invitee":
 			last.refers = true
 		}
 		return nil
