@@ -38,6 +38,8 @@ type Commit struct {
 	Unseated  []string // users whose seats go
 	Awards    []Award
 	Grants    []Grant
+	Scores    []Score
+	Outcomes  []Outcome
 	Dead      []DeadLetter // messages given up; one whose ID or (Room, Condemned) is kept already is left as it is
 	Absolve   []string     // of Record.Condemned: they have been skipped and don't come again; their letters stay
 	State     RoomState    // "": unchanged. Closed drops all seats and the log (but see Farewell), and leaves the room unswept

@@ -42,6 +42,7 @@ type Store interface {
 	Deletions
 	Transactor
 	Answers
+	Ranks
 	// Ready reports whether the database answers now.
 	Ready(ctx context.Context) error
 	Close() error

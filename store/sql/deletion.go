@@ -31,6 +31,9 @@ var forgetting = []string{
 		AND reference LIKE '%' || $1 || '%'`,
 	`DELETE FROM entries WHERE account = $1`,
 	`DELETE FROM balances WHERE account = $1`,
+	`INSERT INTO rank_changes (board, key, since, score, n) SELECT board, key, since, id, -1 FROM scores WHERE account = $1`,
+	`DELETE FROM scores WHERE account = $1`,
+	`DELETE FROM ratings WHERE account = $1`,
 }
 
 const (

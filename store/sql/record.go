@@ -97,6 +97,7 @@ func (s *Store) Commit(ctx context.Context, c *store.Commit) (closed bool, err e
 // plain commits touch nothing but their record and log.
 func plain(c *store.Commit) bool {
 	return c.State == "" && len(c.Seated) == 0 && len(c.Unseated) == 0 && len(c.Awards) == 0 && len(c.Grants) == 0 &&
+		len(c.Scores) == 0 && len(c.Outcomes) == 0 &&
 		len(c.Dead) == 0 && len(c.Absolve) == 0
 }
 
@@ -149,6 +150,9 @@ func (s *Store) apply(ctx context.Context, q querier, c *store.Commit) (closed b
 		}
 	}
 	if err := seat(ctx, q, c); err != nil {
+		return false, err
+	}
+	if err := s.rank(ctx, q, c); err != nil {
 		return false, err
 	}
 	if err := s.effect(ctx, q, c); err != nil {
