@@ -95,6 +95,8 @@ type Result struct {
 	Unseated []string // users the room has let go
 	Awards   []Award
 	Grants   []Grant
+	Scores   []Score
+	Outcomes []Outcome
 	Begun    bool // the game has begun: not offered to strangers any more
 	Ended    bool // the room is over; the last output is $closed; no event may follow
 	// Empty: the last member has left; the room should be closed if nobody has taken a seat meanwhile.

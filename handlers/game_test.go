@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"math/big"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -158,9 +159,9 @@ func TestPolicyHasItsDefaults(t *testing.T) {
 	want := handlers.Policy{
 		Keep: handlers.Durable{}, Capacity: 2, Grace: time.Minute, Idle: time.Minute, Retain: 256, Queue: 10_000,
 		Graces: handlers.Graces{Closed: time.Minute, Gateway: time.Minute, Kicked: time.Minute}, Attempts: 3,
-		Slow: time.Second, Limit: 10 * time.Second,
+		Slow: time.Second, Limit: 10 * time.Second, Boards: []handlers.Board{},
 	}
-	if got := newArena().Policy(); got != want {
+	if got := newArena().Policy(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	got := newArena().WithPolicy(handlers.Policy{Keep: handlers.Checkpointed{}}).Policy()

@@ -144,6 +144,8 @@ func (in *Instance) play(next step, res *Result) {
 	res.Unseated = join(res.Unseated, r.unseated)
 	res.Awards = join(res.Awards, r.awards)
 	res.Grants = join(res.Grants, r.grants)
+	res.Scores = join(res.Scores, r.scores)
+	res.Outcomes = join(res.Outcomes, r.outcomes)
 	res.Begun = res.Begun || r.begun
 	res.Empty = len(res.Unseated) > 0 && len(in.members) == 0
 	res.Ended = in.ended

@@ -21,6 +21,7 @@ type board struct {
 
 // play is a game whose messages do what its tests need.
 func play(p handlers.Policy) *handlers.Game[board] {
+	p.Boards = []handlers.Board{{}}
 	g := handlers.New("play", func() *board { return &board{} }).WithPolicy(p)
 	handlers.On(g, "add", func(room *handlers.Room, b *board, n int) error {
 		b.N += n
@@ -35,6 +36,8 @@ func play(p handlers.Policy) *handlers.Game[board] {
 		room.Begin()
 		room.Award(handlers.Award{User: room.From(), Gold: 1})
 		room.Grant(room.From(), "hat", 1)
+		room.Score(handlers.Score{User: room.From(), Value: 1})
+		room.Outcome(handlers.Outcome{Sides: []handlers.Side{{Place: 1, Users: []string{"ann"}}, {Place: 2, Users: []string{"bob"}}}})
 		if err := room.After(time.Second, "bell", nil); err != nil {
 			return err
 		}
@@ -98,7 +101,7 @@ func TestAFailedMessageLeavesTheRoomAsItWas(t *testing.T) {
 			if got := stateOfRoom(t, room); got.N != 5 || len(got.Said) != 1 {
 				t.Errorf("state: got %+v, want 5 and one word", got)
 			}
-			if len(res.Awards)+len(res.Grants) > 0 || res.Begun || len(res.Outputs) != 1 {
+			if len(res.Awards)+len(res.Grants)+len(res.Scores)+len(res.Outcomes) > 0 || res.Begun || len(res.Outputs) != 1 {
 				t.Errorf("got %+v, want one output and nothing else", res)
 			}
 			out := room.Last("ann")

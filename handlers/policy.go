@@ -50,6 +50,8 @@ type Policy struct {
 	Retain int
 	// Queue: how many messages may wait for the room before senders are refused with queue_full; default 10,000.
 	Queue int
+	// Boards: the game's leaderboards; each of a mode of its own. Default: none.
+	Boards []Board
 }
 
 // Graces are how long a seat is held for a player who is suspended, by cause; where one is 0, [Policy].Grace holds.
@@ -119,6 +121,11 @@ func (p Policy) filled() (Policy, error) {
 			return p, err
 		}
 	}
+	boards, err := fillBoards(p.Boards)
+	if err != nil {
+		return p, err
+	}
+	p.Boards = boards
 	if err := fill(&p.Attempts, "Attempts", 3, 1, 10); err != nil {
 		return p, err
 	}

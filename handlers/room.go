@@ -30,6 +30,8 @@ type Room struct {
 	unseated []string
 	awards   []Award
 	grants   []Grant
+	scores   []Score
+	outcomes []Outcome
 	begun    bool
 	joining  bool   // the step takes a player in
 	closing  string // reason of the end; "" goes on

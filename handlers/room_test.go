@@ -18,7 +18,7 @@ type none struct{}
 // doing is a room with ann, bob and cid in it whose message "do" calls fn.
 func doing(t *testing.T, fn func(*handlers.Room) error) *handlerstest.Room {
 	t.Helper()
-	g := handlers.New("do", func() *none { return &none{} }).WithPolicy(handlers.Policy{Capacity: 3})
+	g := handlers.New("do", func() *none { return &none{} }).WithPolicy(handlers.Policy{Capacity: 3, Boards: []handlers.Board{{}}})
 	handlers.On(g, "do", func(room *handlers.Room, _ *none, _ none) error { return fn(room) })
 	handlers.OnTimer(g, "t", func(room *handlers.Room, _ *none, _ []byte) error { return room.Reply("x", nil) })
 	for i := range handlers.MaxTimers + 1 {
@@ -78,24 +78,32 @@ func TestBoundsAreErrors(t *testing.T) {
 		do   func(*handlers.Room) error
 		want string
 	}{
-		"large body":    {func(r *handlers.Room) error { return r.Send("x", make([]byte, handlers.MaxBody+1)) }, "at most 65536"},
-		"system type":   {func(r *handlers.Room) error { return r.Send("$x", nil) }, "kept for the system"},
-		"colon":         {func(r *handlers.Room) error { return r.Send("a:b", nil) }, "colon"},
-		"line end":      {func(r *handlers.Room) error { return r.Send("a\nb", nil) }, "control"},
-		"long type":     {func(r *handlers.Room) error { return r.Send(strings.Repeat("x", 129), nil) }, "at most 128"},
-		"content type":  {func(r *handlers.Room) error { return r.Send("x", handlers.Raw{ContentType: "a\\b"}) }, "backslash"},
-		"empty user":    {func(r *handlers.Room) error { return r.Send("x", nil, "ann", "") }, "is empty"},
-		"not JSON":      {func(r *handlers.Room) error { return r.Send("x", func() {}) }, "encode body"},
-		"unknown timer": {func(r *handlers.Room) error { return r.After(0, "other", nil) }, "handlers.OnTimer"},
-		"far timer":     {func(r *handlers.Room) error { return r.After(367*24*time.Hour, "t", nil) }, "over a year"},
-		"award":         {func(r *handlers.Room) error { r.Award(handlers.Award{Gold: 1}); return nil }, "User is empty"},
-		"grant":         {func(r *handlers.Room) error { r.Grant("", "hat", 1); return nil }, "user is empty"},
-		"grant gold":    {func(r *handlers.Room) error { r.Grant("ann", "gold", 1); return nil }, "write room.Award"},
-		"grant word":    {func(r *handlers.Room) error { r.Grant("ann", "a:b", 1); return nil }, "colon"},
-		"grant item":    {func(r *handlers.Room) error { r.Grant("ann", strings.Repeat("x", 65), 1); return nil }, "at most 64"},
-		"take nothing":  {func(r *handlers.Room) error { r.Take("ann", "hat", 0); return nil }, "write 1 to"},
-		"take too much": {func(r *handlers.Room) error { r.Take("ann", "hat", handlers.MaxGrant+1); return nil }, "write 1 to"},
-		"bad code":      {func(*handlers.Room) error { return handlers.Reject("a:b", "") }, "a:b"},
+		"large body":        {func(r *handlers.Room) error { return r.Send("x", make([]byte, handlers.MaxBody+1)) }, "at most 65536"},
+		"system type":       {func(r *handlers.Room) error { return r.Send("$x", nil) }, "kept for the system"},
+		"colon":             {func(r *handlers.Room) error { return r.Send("a:b", nil) }, "colon"},
+		"line end":          {func(r *handlers.Room) error { return r.Send("a\nb", nil) }, "control"},
+		"long type":         {func(r *handlers.Room) error { return r.Send(strings.Repeat("x", 129), nil) }, "at most 128"},
+		"content type":      {func(r *handlers.Room) error { return r.Send("x", handlers.Raw{ContentType: "a\\b"}) }, "backslash"},
+		"empty user":        {func(r *handlers.Room) error { return r.Send("x", nil, "ann", "") }, "is empty"},
+		"not JSON":          {func(r *handlers.Room) error { return r.Send("x", func() {}) }, "encode body"},
+		"unknown timer":     {func(r *handlers.Room) error { return r.After(0, "other", nil) }, "handlers.OnTimer"},
+		"far timer":         {func(r *handlers.Room) error { return r.After(367*24*time.Hour, "t", nil) }, "over a year"},
+		"award":             {func(r *handlers.Room) error { r.Award(handlers.Award{Gold: 1}); return nil }, "User is empty"},
+		"grant":             {func(r *handlers.Room) error { r.Grant("", "hat", 1); return nil }, "user is empty"},
+		"grant gold":        {func(r *handlers.Room) error { r.Grant("ann", "gold", 1); return nil }, "write room.Award"},
+		"grant word":        {func(r *handlers.Room) error { r.Grant("ann", "a:b", 1); return nil }, "colon"},
+		"grant item":        {func(r *handlers.Room) error { r.Grant("ann", strings.Repeat("x", 65), 1); return nil }, "at most 64"},
+		"take nothing":      {func(r *handlers.Room) error { r.Take("ann", "hat", 0); return nil }, "write 1 to"},
+		"take too much":     {func(r *handlers.Room) error { r.Take("ann", "hat", handlers.MaxGrant+1); return nil }, "write 1 to"},
+		"score":             {func(r *handlers.Room) error { r.Score(handlers.Score{}); return nil }, "User is empty"},
+		"score mode":        {func(r *handlers.Room) error { r.Score(handlers.Score{Mode: "blitz", User: "ann"}); return nil }, "name it in Policy.Boards"},
+		"score value":       {func(r *handlers.Room) error { r.Score(handlers.Score{User: "ann", Value: 1 << 53}); return nil }, "write one between"},
+		"outcome mode":      {func(r *handlers.Room) error { r.Outcome(handlers.Outcome{Mode: "A B"}); return nil }, "a-z"},
+		"outcome of one":    {func(r *handlers.Room) error { r.Outcome(handlers.Outcome{Sides: sides("ann")}); return nil }, "1 sides"},
+		"outcome of nobody": {func(r *handlers.Room) error { r.Outcome(handlers.Outcome{Sides: sides("ann", "")}); return nil }, "each player once"},
+		"outcome twice":     {func(r *handlers.Room) error { r.Outcome(handlers.Outcome{Sides: sides("ann", "ann")}); return nil }, "each player once"},
+		"outcome place":     {func(r *handlers.Room) error { r.Outcome(handlers.Outcome{Sides: make([]handlers.Side, 2)}); return nil }, "places begin with 1"},
+		"bad code":          {func(*handlers.Room) error { return handlers.Reject("a:b", "") }, "a:b"},
 		"many outputs": {func(r *handlers.Room) (err error) {
 			for range handlers.MaxOutputs + 1 {
 				err = r.Send("x", nil)
@@ -293,4 +301,12 @@ func TestOpen(t *testing.T) {
 			t.Errorf("options %q of a game without: got code %q, want %q", options, got, want)
 		}
 	}
+}
+
+// sides are those of a match, by place.
+func sides(users ...string) (all []handlers.Side) {
+	for i, user := range users {
+		all = append(all, handlers.Side{Place: i + 1, Users: []string{user}})
+	}
+	return all
 }

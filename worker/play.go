@@ -74,6 +74,7 @@ func (r *room) add(ev *handlers.Event, res *handlers.Result) {
 	for _, g := range res.Grants {
 		c.grants = append(c.grants, store.Grant{User: g.User, Item: g.Item, Count: g.Count, Limit: r.w.items[g.Item]})
 	}
+	r.addRanks(ev, res)
 	c.changed = c.changed || res.Changed
 	c.begun = c.begun || res.Begun
 	c.ended = c.ended || res.Ended

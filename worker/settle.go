@@ -89,9 +89,9 @@ func (r *room) settlePassing() error {
 	return r.ack()
 }
 
-// matters: what was given up, seats, awards, grants and the room's state are others' business, so they are committed at once.
+// matters: what was given up, seats, awards, grants, ranks and the room's state are others' business, so they are committed at once.
 func (c *change) matters() bool {
-	return len(c.dead) > 0 || len(c.absolve) > 0 || len(c.seated) > 0 || len(c.unseated) > 0 || len(c.awards) > 0 || len(c.grants) > 0 || c.begun
+	return len(c.dead) > 0 || len(c.absolve) > 0 || len(c.seated) > 0 || len(c.unseated) > 0 || c.effects() || c.begun
 }
 
 // commitRound commits the round's change, and the memory with it.
@@ -121,7 +121,7 @@ func (r *room) newCommit() *store.Commit {
 func (r *room) addChange(to *store.Commit) (err error) {
 	a := r.awake
 	c := &a.change
-	if c.changed || a.dirty || len(c.awards) > 0 || len(c.grants) > 0 {
+	if c.changed || a.dirty || c.effects() {
 		if to.Memory, err = a.Memory(); err != nil {
 			r.game.counts.unreadable.Inc()
 			return fmt.Errorf("encode memory: %w", err)
@@ -138,6 +138,7 @@ func (r *room) addChange(to *store.Commit) (err error) {
 	}
 	to.Dead, to.Absolve = c.dead, c.absolve
 	to.Seated, to.Unseated, to.Awards, to.Grants = c.seated, c.unseated, c.awards, c.grants
+	to.Scores, to.Outcomes = c.scores, c.outcomes
 	if c.begun {
 		to.State = store.Playing
 	}

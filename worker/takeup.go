@@ -35,6 +35,8 @@ type change struct {
 	seated, unseated   []string
 	awards             []store.Award
 	grants             []store.Grant
+	scores             []store.Score
+	outcomes           []store.Outcome
 	dead               []store.DeadLetter
 	absolve            []string // skipped
 	changed            bool     // the memory is another

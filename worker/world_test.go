@@ -35,6 +35,7 @@ type said struct {
 }
 
 func tallyGame(p handlers.Policy, ticks int) *handlers.Game[tally] {
+	p.Boards = []handlers.Board{{Counts: handlers.Sum, Days: true}}
 	g := handlers.New("tally", func() *tally { return &tally{} }).WithPolicy(p)
 	handlers.On(g, "add", func(room *handlers.Room, s *tally, m said) error {
 		s.N++
@@ -46,6 +47,8 @@ func tallyGame(p handlers.Policy, ticks int) *handlers.Game[tally] {
 		room.Award(handlers.Award{User: room.From(), Gold: 1})
 		room.Grant(room.From(), "hat", 2)
 		room.Take(room.From(), "hat", 1)
+		room.Score(handlers.Score{User: room.From(), Value: 1})
+		room.Outcome(handlers.Outcome{Sides: []handlers.Side{{Place: 1, Users: []string{room.From()}}, {Place: 2, Users: []string{rival}}}})
 		return room.Send("paid", said{N: s.N})
 	})
 	handlers.On(g, "later", func(room *handlers.Room, _ *tally, m said) error {
@@ -116,11 +119,9 @@ func (w *world) room(id string, users ...string) {
 		ID: id, Game: w.game.Name(), Version: w.game.Version(), State: store.Open, Capacity: max(2, len(users)),
 		CreatedAt: time.Now(),
 	}
+	w.account(rival)
 	for i, user := range users {
-		a := store.Account{ID: user, Name: user, Guest: true, Level: 1, CreatedAt: time.Now()}
-		if _, _, err := w.store.CreateAccount(ctx, a, store.Identity{Platform: "guest"}); err != nil && !errors.Is(err, store.ErrNameTaken) {
-			w.t.Fatal(err)
-		}
+		w.account(user)
 		if i == 0 {
 			err = w.store.CreateRoom(ctx, r, opening.Memory, user)
 		} else {
@@ -136,6 +137,17 @@ func (w *world) room(id string, users ...string) {
 		}
 	}
 	if err := w.broker.Open(ctx, broker.Spec{Room: id}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// rival is an account whom those who are paid have beaten.
+const rival = "rival"
+
+func (w *world) account(user string) {
+	w.t.Helper()
+	a := store.Account{ID: user, Name: user, Guest: true, Level: 1, CreatedAt: time.Now()}
+	if _, _, err := w.store.CreateAccount(w.t.Context(), a, store.Identity{Platform: "guest"}); err != nil && !errors.Is(err, store.ErrNameTaken) {
 		w.t.Fatal(err)
 	}
 }
@@ -296,8 +308,23 @@ func (w *world) paid(user string, n int64) {
 	if err != nil || have.Gold != n || len(have.Items) != 1 || have.Items[0] != (store.Holding{Item: "hat", Count: n}) {
 		w.t.Errorf("%s has %+v, %v; want %d gold and as many hats", user, have, err, n)
 	}
+	w.ranked(user, n)
 	if faults, err := w.store.CheckLedger(w.t.Context()); len(faults) > 0 || err != nil {
 		w.t.Errorf("ledger: got %q, %v", faults, err)
+	}
+}
+
+// ranked checks that a user has won n matches, each once on the board and in the ratings.
+func (w *world) ranked(user string, n int64) {
+	w.t.Helper()
+	st, _, err := w.store.Standing(w.t.Context(), store.Board{Game: w.game.Name(), Period: "all"}, user)
+	if err != nil || st.Value != n {
+		w.t.Errorf("%s stands at %+v, %v; want a score of %d", user, st, err, n)
+	}
+	for _, who := range []string{user, rival} {
+		if all, err := w.store.Ratings(w.t.Context(), who); err != nil || len(all) != 1 || all[0].Matches != n {
+			w.t.Errorf("%s has ratings %+v, %v; want one, of %d matches", who, all, err, n)
+		}
 	}
 }
 

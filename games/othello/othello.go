@@ -19,6 +19,7 @@ func Game() *handlers.Game[Match] {
 	g := handlers.New("othello", func() *Match { return &Match{Board: Start()} }).WithPolicy(handlers.Policy{
 		Keep:     handlers.Durable{},
 		Capacity: 2,
+		Boards:   []handlers.Board{{Counts: handlers.Sum, Days: true, Weeks: true}},
 	})
 	handlers.Joined(g, joined)
 	handlers.Left(g, left)
@@ -110,12 +111,17 @@ func outOfTime(room *handlers.Room, m *Match, t turn) error {
 	return over(room, m, t.Color, "timeout")
 }
 
-// over ends the match and the room, and gives both players what they have earned.
+// over ends the match and the room, and gives both players what they have earned, points and ratings with it.
 func over(room *handlers.Room, m *Match, loser Color, reason string) error {
 	room.Cancel(turnTimer)
 	o := m.end(loser, reason)
 	room.Award(award(m.Black, Black, o.Winner))
 	room.Award(award(m.White, White, o.Winner))
+	room.Score(handlers.Score{User: m.Black, Value: points(Black, o.Winner)})
+	room.Score(handlers.Score{User: m.White, Value: points(White, o.Winner)})
+	room.Outcome(handlers.Outcome{Sides: []handlers.Side{
+		{Place: place(Black, o.Winner), Users: []string{m.Black}}, {Place: place(White, o.Winner), Users: []string{m.White}},
+	}})
 	if err := room.Send("over", o); err != nil {
 		return err
 	}
@@ -131,6 +137,24 @@ func award(user string, color Color, winner string) handlers.Award {
 		return handlers.Award{User: user, Exp: 5, Gold: 5, Draw: 1}
 	}
 	return handlers.Award{User: user, Exp: 3, Lose: 1}
+}
+
+// points are what a match counts on the leaderboard, where the sum of all stands.
+func points(color Color, winner string) int64 {
+	switch winner {
+	case string(color):
+		return 3
+	case "draw":
+		return 1
+	}
+	return 0
+}
+
+func place(color Color, winner string) int {
+	if winner == "draw" || winner == string(color) {
+		return 1
+	}
+	return 2
 }
 
 func view(room *handlers.Room, m *Match, _ string) (any, error) {

@@ -226,6 +226,19 @@ func TestWhoGoesLoses(t *testing.T) {
 			if got := room.Awards(); len(got) != 2 || !slices.Contains(got, winner) || !slices.Contains(got, loser) {
 				t.Errorf("awards: got %+v, want %+v and %+v", got, winner, loser)
 			}
+			for _, s := range room.Scores() {
+				if want := map[string]int64{winner.User: 3, loser.User: 0}[s.User]; s.Value != want || s.Mode != "" {
+					t.Errorf("score: got %+v, want %d", s, want)
+				}
+			}
+			if got := room.Outcomes(); len(got) != 1 || len(room.Scores()) != 2 || len(got[0].Sides) != 2 {
+				t.Errorf("got %d scores, outcomes %+v", len(room.Scores()), got)
+			}
+			for _, side := range room.Outcomes()[0].Sides {
+				if want := map[string]int{winner.User: 1, loser.User: 2}[side.Users[0]]; side.Place != want {
+					t.Errorf("side: got %+v, want place %d", side, want)
+				}
+			}
 		})
 	}
 }

@@ -40,6 +40,8 @@ type Room struct {
 	expected map[string]int // by user: how much of sent Expect has looked at
 	awards   []handlers.Award
 	grants   []handlers.Grant
+	scores   []handlers.Score
+	outcomes []handlers.Outcome
 	begun    bool
 	empty    bool
 }
@@ -124,6 +126,8 @@ func (r *Room) Play(ev handlers.Event) handlers.Result {
 	r.sent = append(r.sent, res.Outputs...)
 	r.awards = append(r.awards, res.Awards...)
 	r.grants = append(r.grants, res.Grants...)
+	r.scores = append(r.scores, res.Scores...)
+	r.outcomes = append(r.outcomes, res.Outcomes...)
 	r.begun = r.begun || res.Begun
 	r.empty = res.Empty
 	return res
@@ -205,3 +209,9 @@ func (r *Room) Awards() []handlers.Award { return slices.Clone(r.awards) }
 
 // Grants are all items that the room has given and taken, in order.
 func (r *Room) Grants() []handlers.Grant { return slices.Clone(r.grants) }
+
+// Scores are all results that the room has put on leaderboards, in order.
+func (r *Room) Scores() []handlers.Score { return slices.Clone(r.scores) }
+
+// Outcomes are all matches that the room has reported for ratings, in order.
+func (r *Room) Outcomes() []handlers.Outcome { return slices.Clone(r.outcomes) }
