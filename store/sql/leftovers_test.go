@@ -195,6 +195,10 @@ func (p player) live() (end func()) {
 		p.do("post", err)
 	}
 
+	p.do("rank", s.PutRanks(ctx, []store.Score{{Board: store.Board{Game: "g", Period: "all"}, User: p.id, Value: 3, At: noon}}, []store.Outcome{{
+		Game: "g", At: noon, Sides: []store.Side{{Place: 1, Users: []string{p.id}}, {Place: 2, Users: []string{"other"}}},
+	}}))
+
 	// A room that goes on, with letters of the player's that may come again and that do not, and one that is over.
 	rooms := map[string]store.Record{}
 	for _, room := range []string{"goes on", "is over"} {
