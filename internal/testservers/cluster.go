@@ -73,7 +73,7 @@ func NewCluster(dir string, n int) (*Cluster, error) {
 		if err := os.Mkdir(own, 0o755); err != nil {
 			return nil, err
 		}
-		node, err := newNode(nodeName(i), own, dir, ports[i*nodePorts:(i+1)*nodePorts], c.epmd, config, "-kernel net_ticktime 5")
+		node, err := newNode(nodeName(i), own, dir, ports[i*nodePorts:(i+1)*nodePorts], c.epmd, config, "-kernel net_ticktime 30")
 		if err != nil {
 			return nil, err
 		}
