@@ -59,6 +59,9 @@ func add(items map[string]store.Grant, g store.Grant) {
 	}
 }
 
+// cutAmount is n within what one entry may be.
+func cutAmount(n int64) int64 { return min(max(n, -store.MaxBalance), store.MaxBalance) }
+
 // effect does a commit's awards and grants, and posts what they have changed of gold and items. Nothing of it can be
 // refused, as the room could then never get past the message: what can't be is cut, what makes no sense is told and left.
 func (s *Store) effect(ctx context.Context, q querier, c *store.Commit) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,7 +57,7 @@ func (s *Store) Inventory(ctx context.Context, account string) (store.Inventory,
 // Ledger implements [store.Ledger]. The cursor is the posting and the item of the last line given.
 func (s *Store) Ledger(ctx context.Context, account, cursor string, limit int) ([]store.LedgerLine, string, error) {
 	limit = min(max(limit, 1), 100)
-	posting, item := int64(newestPosting), ""
+	posting, item := int64(math.MaxInt64), ""
 	if cursor != "" {
 		number, rest, cut := strings.Cut(cursor, ".")
 		n, err := strconv.ParseInt(number, 10, 64)

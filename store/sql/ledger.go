@@ -6,7 +6,6 @@ import (
 	stdsql "database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -221,8 +220,3 @@ func ledgerLines(ctx context.Context, q querier, query string, args ...any) (lin
 	})
 	return lines, err
 }
-
-// cutAmount is n within what one entry may be.
-func cutAmount(n int64) int64 { return min(max(n, -store.MaxBalance), store.MaxBalance) }
-
-const newestPosting = math.MaxInt64
