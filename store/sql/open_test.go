@@ -361,6 +361,12 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
+	if dsn := os.Getenv("MADANG_TEST_TRADE_ON"); dsn != "" {
+		if err := tradeForEver(dsn, os.Getenv("MADANG_TEST_TRADER")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 	os.Exit(m.Run())
 }
 
