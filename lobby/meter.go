@@ -17,6 +17,7 @@ type meter struct {
 	seconds  *prometheus.HistogramVec
 	untold   prometheus.Counter
 	retold   *prometheus.CounterVec
+	signIns  *prometheus.CounterVec
 }
 
 // newMeter registers the counters with r, if there is one. Two lobbies of one process share them.
@@ -39,11 +40,16 @@ func newMeter(r prometheus.Registerer) (meter, error) {
 			Name: "madang_lobby_retold_total",
 			Help: "Times a room was told again of a seat it had not answered for, by the seat's state.",
 		}, []string{"seat"}),
+		signIns: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "madang_lobby_sign_ins_total",
+			Help: "Players who registered or signed in, or were refused, by platform and result: ok, or the code of the refusal.",
+		}, []string{"platform", "result"}),
 	}
 	if r == nil {
 		return m, nil
 	}
-	err := errors.Join(register(r, &m.requests), register(r, &m.seconds), register(r, &m.untold), register(r, &m.retold))
+	err := errors.Join(register(r, &m.requests), register(r, &m.seconds), register(r, &m.untold), register(r, &m.retold),
+		register(r, &m.signIns))
 	return m, err
 }
 
@@ -69,6 +75,8 @@ func (m *meter) request(method, route string, status int, took time.Duration) {
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	m.seconds.WithLabelValues(method, route).Observe(took.Seconds())
 }
+
+func (m *meter) signIn(platform, result string) { m.signIns.WithLabelValues(platform, result).Inc() }
 
 func (m *meter) late() { m.untold.Inc() }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/madang-games/madang/broker"
@@ -12,7 +13,7 @@ import (
 
 // login is POST /login. A guest comes for the first time, or comes back with the secret it keeps; everybody else has
 // registered.
-func (s *Service) login(c *Context) error {
+func (s *Service) login(c *Context) (err error) {
 	var in struct {
 		credentials
 		Name *string `json:"name"`
@@ -20,6 +21,7 @@ func (s *Service) login(c *Context) error {
 	if err := c.bindObject(&in); err != nil {
 		return err
 	}
+	defer func() { s.count(in.Platform, c, err) }()
 	if err := s.throttle(c); err != nil {
 		return err
 	}
@@ -55,7 +57,7 @@ func (s *Service) login(c *Context) error {
 }
 
 // register is POST /register: an account for who has none.
-func (s *Service) register(c *Context) error {
+func (s *Service) register(c *Context) (err error) {
 	var in struct {
 		credentials
 		Name *string `json:"name"`
@@ -63,11 +65,11 @@ func (s *Service) register(c *Context) error {
 	if err := c.bindObject(&in); err != nil {
 		return err
 	}
+	defer func() { s.count(in.Platform, c, err) }()
 	if err := s.throttle(c); err != nil {
 		return err
 	}
 	var name string
-	var err error
 	if in.Name != nil {
 		if name, err = cleanName(*in.Name); err != nil {
 			return err
@@ -104,6 +106,20 @@ func (s *Service) register(c *Context) error {
 		}
 		return s.start(c, account, true, http.StatusCreated)
 	})
+}
+
+// count counts a sign-in and how it ended. A client's own words are no labels.
+func (s *Service) count(platform string, c *Context, err error) {
+	if !slices.Contains(s.platforms(), platform) {
+		platform = "other"
+	}
+	result := "ok"
+	if err != nil {
+		result = problemOf(err).code
+	} else if c.answer != nil && c.answer.status >= 400 { // a refusal that was kept
+		result = "refused"
+	}
+	s.meter.signIn(platform, result)
 }
 
 // throttle counts one sign-in for the address.

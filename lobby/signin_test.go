@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/lobby/platform"
@@ -343,5 +346,35 @@ func TestAStoreThatIsAwayIsNoRefusal(t *testing.T) {
 	}
 	for _, body := range []string{passwordMina, customMina, steamMina} {
 		f.do("POST", "/v1/login", "", `{`+body+`}`).refused(t, 503, "unavailable")
+	}
+}
+
+func TestSignInsAreCounted(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	f := newFixture(t, withPlatform(&vouching{}), func(_ *App, c *Config) { c.Metrics = registry })
+	for _, c := range [][2]string{
+		{"register", steamMina}, {"login", steamMina}, {"login", steamMina}, {"login", `"platform":"steam","token":"x"`}, {"register", steamMina},
+		{"login", `"platform":"guest"`}, {"login", `"platform":"a name of the client's own"`},
+	} {
+		f.do("POST", "/v1/"+c[0], "", `{`+c[1]+`}`)
+	}
+	f.do("POST", "/v1/register", "", `{`+steamMina+`}`, func(r *http.Request) { r.Header.Set("Idempotency-Key", "0123456789abcdef") })
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == "madang_lobby_sign_ins_total" {
+				got = append(got, fmt.Sprint(m.GetLabel()[0].GetValue(), " ", m.GetLabel()[1].GetValue(), " ", m.GetCounter().GetValue()))
+			}
+		}
+	}
+	want := []string{"guest ok 1", "other unknown_platform 1", "steam already_registered 1", "steam ok 3", "steam refused 1", "steam wrong_token 1"}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
