@@ -23,10 +23,11 @@ type Handler func(*Context) error
 // are served under /v1, to signed-in players only, with the same limits and errors as the lobby's own. A mistake in a
 // registration panics.
 type App struct {
-	mu     sync.Mutex
-	routes []route
-	items  []Item
-	served bool
+	mu      sync.Mutex
+	routes  []route
+	details map[string]details // of those with types, by shape
+	items   []Item
+	served  bool
 }
 
 // New returns an App without routes: the lobby's own are always served.

@@ -42,6 +42,7 @@ type Context struct {
 	owner string // whose key it is; "": nobody's that is known
 	call  string // what the request calls: method, path and query
 	whole bool   // a transaction also without a key
+	in    any    // the request, where the route has given it a type
 	after []func(context.Context)
 
 	// for the lobby's own routes

@@ -78,12 +78,25 @@ func (a *App) Serve(c Config) (*Service, error) {
 		if r.method != http.MethodGet {
 			r.handle = s.onceOnly(r.handle, true)
 		}
+		if d, typed := a.details[shape(r.method, r.path)]; typed {
+			handle := r.handle
+			r.handle = func(c *Context) error {
+				if err := d.read(c); err != nil {
+					return err
+				}
+				return handle(c)
+			}
+		}
 		s.router.Add(r.method, Prefix+r.path, s.handler(r))
+	}
+	description, err := describe(own, a.details)
+	if err != nil {
+		return nil, fmt.Errorf("lobby: %w", err)
 	}
 	s.router.GET("/openapi.yaml", func(c echo.Context) error {
 		e := exchangeOf(c)
 		e.route = "/openapi.yaml"
-		e.send(&answer{status: http.StatusOK, contentType: "application/yaml", body: OpenAPI})
+		e.send(&answer{status: http.StatusOK, contentType: "application/yaml", body: description})
 		return nil
 	})
 	return s, nil
