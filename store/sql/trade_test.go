@@ -24,7 +24,7 @@ const (
 	traders     = 5
 	traderGold  = 1000
 	hatPrice    = 3
-	tradesHeard = 300
+	tradesHeard = 150
 )
 
 func trader(i int) string { return fmt.Sprint("trader-", i) }

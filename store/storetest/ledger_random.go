@@ -15,7 +15,7 @@ import (
 const (
 	randomUsers  = 6
 	randomActors = 8
-	randomRounds = 40
+	randomRounds = 25
 	mostHats     = 12
 )
 
@@ -175,7 +175,7 @@ var ledgerRandomCases = []testCase{
 		}
 		together(randomActors+1, func(i int) {
 			if i == randomActors { // an operator looks meanwhile
-				for range 10 {
+				for range 5 {
 					t.sound(s)
 				}
 				return
