@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/madang-games/madang/internal/testservers"
 	"github.com/madang-games/madang/store"
 )
@@ -20,12 +22,20 @@ import (
 // BenchmarkPurchase is purchases through the lobby, of 100 players at once.
 func BenchmarkPurchase(b *testing.B) {
 	b.Run("SQLite", func(b *testing.B) {
-		benchmarkPurchase(b, database(b, "sqlite:"+filepath.Join(b.TempDir(), "madang.db")))
+		benchmarkPurchase(b, database(b, "sqlite:"+filepath.Join(b.TempDir(), "madang.db")), false)
 	})
-	b.Run("PostgreSQL", func(b *testing.B) { benchmarkPurchase(b, database(b, testservers.Postgres(b))) })
+	b.Run("PostgreSQL", func(b *testing.B) { benchmarkPurchase(b, database(b, testservers.Postgres(b)), false) })
 }
 
-func benchmarkPurchase(b *testing.B, s store.Store) {
+// BenchmarkPurchaseWithKey is the same, each with an Idempotency-Key of its own.
+func BenchmarkPurchaseWithKey(b *testing.B) {
+	b.Run("SQLite", func(b *testing.B) {
+		benchmarkPurchase(b, database(b, "sqlite:"+filepath.Join(b.TempDir(), "madang.db")), true)
+	})
+	b.Run("PostgreSQL", func(b *testing.B) { benchmarkPurchase(b, database(b, testservers.Postgres(b)), true) })
+}
+
+func benchmarkPurchase(b *testing.B, s store.Store, key bool) {
 	app := New()
 	app.Item(Item{ID: "potion", Price: 30, PerPlayer: MaxCount})
 	service, err := app.Serve(Config{Store: s, Broker: newLogBroker(), LoginRate: -1, Log: slog.New(slog.DiscardHandler)})
@@ -36,6 +46,9 @@ func benchmarkPurchase(b *testing.B, s store.Store) {
 		r := httptest.NewRequest("POST", path, strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Authorization", "Bearer "+token)
+		if key && token != "" {
+			r.Header.Set("Idempotency-Key", uuid.NewString())
+		}
 		w := httptest.NewRecorder()
 		service.ServeHTTP(w, r)
 		return w

@@ -43,11 +43,12 @@ func (s *Store) ClaimAnswer(ctx context.Context, key store.CallKey, request [32]
 		_, err = q.exec(ctx, renewAnswer, key[:], request[:], until.UnixMicro())
 		return err
 	}
-	if s.within(ctx) == nil {
+	t := s.within(ctx)
+	if t == nil {
 		return kept, false, errors.New("claim answer: not in a transaction")
 	}
 	for range answerTries {
-		if err = s.db.write(ctx, claim); !errors.Is(err, stdsql.ErrNoRows) {
+		if err = t.bare(ctx, claim); !errors.Is(err, stdsql.ErrNoRows) {
 			break // else it was forgotten between two statements
 		}
 	}
@@ -61,13 +62,19 @@ const answerTries = 3
 
 // KeepAnswer implements [store.Answers].
 func (s *Store) KeepAnswer(ctx context.Context, key store.CallKey, body []byte) error {
-	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
+	keep := func(ctx context.Context, q querier) error {
 		n, err := q.exec(ctx, keepAnswer, key[:], body)
 		if err == nil && n == 0 {
 			err = store.ErrNotFound
 		}
 		return err
-	})
+	}
+	var err error
+	if t := s.within(ctx); t != nil {
+		err = t.bare(ctx, keep)
+	} else {
+		err = s.db.write(ctx, keep)
+	}
 	return s.failed(ctx, "keep answer", err)
 }
 

@@ -67,9 +67,10 @@ type tx struct {
 	// steady keeps a statement from being cut in the middle, where that would undo more than this transaction.
 	steady bool
 
-	mu   sync.Mutex
-	q    querier
-	over error // why nothing more can be done in it; nil: it goes on
+	mu    sync.Mutex
+	q     querier
+	over  error // why nothing more can be done in it; nil: it goes on
+	fresh bool  // nothing has been written since the last savepoint
 }
 
 // end lets nothing more be done; who is in the middle of something is waited for.
@@ -121,18 +122,39 @@ func (t *tx) read(ctx context.Context, f work) error {
 	})
 }
 
-// write does f in a savepoint.
+// bare does f without a savepoint: f writes nothing when it fails with one of package store's errors, and any other loses
+// the whole.
+func (t *tx) bare(ctx context.Context, f work) error {
+	return t.read(ctx, func(ctx context.Context, q querier) error {
+		t.fresh = false
+		return f(ctx, q)
+	})
+}
+
+// write does f in a savepoint: that of the part which begins with f, or one of f's own.
 func (t *tx) write(ctx context.Context, f work) error {
 	return t.locked(ctx, func(ctx context.Context) error {
-		if err := t.saveLocked(ctx); err != nil {
-			return err
+		first := t.fresh
+		if !first {
+			if err := t.saveLocked(ctx); err != nil {
+				return err
+			}
 		}
+		t.fresh = false
 		err := f(ctx, t.q)
 		switch {
+		case err == nil && first:
+			return nil
 		case err == nil:
 			return t.keepLocked(ctx)
 		case undone(err):
 			return t.fatalLocked(err)
+		case first:
+			if undo := t.execLocked(ctx, "ROLLBACK TO SAVEPOINT part"); undo != nil {
+				return errors.Join(err, undo)
+			}
+			t.fresh = true
+			return err
 		}
 		if undo := t.undoLocked(ctx); undo != nil {
 			return errors.Join(err, undo)
@@ -150,11 +172,18 @@ func (t *tx) execLocked(ctx context.Context, statements ...string) error {
 	return nil
 }
 
-func (t *tx) saveLocked(ctx context.Context) error { return t.execLocked(ctx, "SAVEPOINT part") }
+func (t *tx) saveLocked(ctx context.Context) error {
+	t.fresh = true
+	return t.execLocked(ctx, "SAVEPOINT part")
+}
+
 func (t *tx) keepLocked(ctx context.Context) error {
+	t.fresh = false
 	return t.execLocked(ctx, "RELEASE SAVEPOINT part")
 }
+
 func (t *tx) undoLocked(ctx context.Context) error {
+	t.fresh = false
 	return t.execLocked(ctx, "ROLLBACK TO SAVEPOINT part", "RELEASE SAVEPOINT part")
 }
 

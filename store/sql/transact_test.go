@@ -75,7 +75,7 @@ func TestErrorsOfTheDatabaseInATransaction(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		if _, err := raw(t, dsn).Exec(`DROP TABLE answers`); err != nil {
+		if _, err := raw(t, dsn).Exec(`DROP TABLE dead`); err != nil {
 			t.Fatal(err)
 		}
 		create := func(ctx context.Context, id string) error {
@@ -83,10 +83,15 @@ func TestErrorsOfTheDatabaseInATransaction(t *testing.T) {
 			return err
 		}
 		err = s.Transact(t.Context(), func(ctx context.Context) error {
-			if _, _, err := s.ClaimAnswer(ctx, store.CallKey{}, [32]byte{}, time.Now(), time.Now()); err == nil {
-				t.Error("claim: got no error")
+			if err := s.DropDeadLetter(ctx, "a"); err == nil {
+				t.Error("drop a dead letter: got no error")
 			}
-			return create(ctx, "a")
+			return s.Transact(ctx, func(ctx context.Context) error { // the first of a part
+				if err := s.DropDeadLetter(ctx, "a"); err == nil {
+					t.Error("drop a dead letter: got no error")
+				}
+				return create(ctx, "a")
+			})
 		})
 		if err != nil {
 			t.Errorf("transact: got %v", err)

@@ -109,6 +109,8 @@ var transactCases = []testCase{
 				})
 			}()
 			return s.Transact(ctx, func(ctx context.Context) error {
+				_, err := s.Post(ctx, posting("no", entry(a, store.Gold, -5000))) // the first of a part
+				t.want("too much taken", err, store.ErrShort)
 				t.give(ctx, s, "four", a, 1000)
 				return s.Transact(ctx, func(ctx context.Context) error {
 					t.give(ctx, s, "five", a, 10000)
