@@ -35,12 +35,15 @@ type desk struct {
 
 func (d *desk) Session(_ context.Context, token store.TokenHash, _ time.Time) (store.Session, error) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.finding != nil {
-		if err := d.finding(); err != nil {
+	finding := d.finding
+	d.mu.Unlock()
+	if finding != nil {
+		if err := finding(); err != nil {
 			return store.Session{}, err
 		}
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if s, ok := d.sessions[token]; ok {
 		d.tick++ // no two in one moment
 		s.FoundAt = time.Now().Add(d.tick - d.took)

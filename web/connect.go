@@ -42,6 +42,7 @@ func (s *session) connect(f *stomp.Frame) error {
 	if err != nil {
 		return refuseNotSignedIn
 	}
+	began := time.Now()
 	user, err := s.g.store.Session(s.ctx, hash, s.g.now())
 	if errors.Is(err, store.ErrNotFound) {
 		return refuseNotSignedIn
@@ -60,7 +61,7 @@ func (s *session) connect(f *stomp.Frame) error {
 	if theirs > 0 {
 		s.patience = max(leastPatience, 3*max(theirs, beatEvery))
 	}
-	if !s.g.signIn(s) {
+	if !s.g.signIn(s, user.FoundAt.Add(-time.Since(began))) {
 		return refuseReplaced
 	}
 	s.postMoved()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -430,4 +431,25 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	if _, err := web.New(c); err == nil {
 		t.Error("New with metrics registered already gave no error")
 	}
+}
+
+// The store gets round to the older one's question after it has answered the newer one's.
+func TestTheConnectionThatAskedLaterWins(t *testing.T) {
+	play(t, web.Config{}, func(b *bench) {
+		var asked atomic.Int64
+		b.desk.set(func() {
+			b.desk.finding = func() error {
+				if asked.Add(1) == 1 {
+					time.Sleep(5 * time.Second)
+				}
+				return nil
+			}
+		})
+		older := b.socket()
+		older.send("CONNECT\naccept-version:1.2\npasscode:t-s-ann\n\n\x00")
+		time.Sleep(time.Second)
+		newer := b.signIn("ann")
+		older.refused("session_replaced", 1008)
+		newer.silent()
+	})
 }

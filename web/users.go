@@ -12,8 +12,10 @@ import (
 )
 
 // signIn makes s known as a connection of its user and ends the user's older ones; false: another one is newer than s.
-func (g *Gateway) signIn(s *session) bool {
-	s.since = s.user.FoundAt.UnixNano()
+// since is when s asked to be signed in, by the store's clock: not when the store got round to it, as a client whose
+// connection was cut meanwhile may have been signed in on another one before.
+func (g *Gateway) signIn(s *session, since time.Time) bool {
+	s.since = since.UnixNano()
 	s.checked.Store(g.now().UnixNano())
 	s.expire(s.user.ExpiresAt)
 	g.mu.Lock()
