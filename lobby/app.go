@@ -118,11 +118,9 @@ func shape(method, path string) string {
 // replaceable is the one route of the lobby's own that a game may answer in its place.
 var replaceable = shape(http.MethodGet, "/user/items")
 
-// taken holds the shapes of the lobby's own routes, and of those that the protocol keeps for it.
+// taken holds the shapes of the lobby's own routes.
 var taken = func() map[string]bool {
-	all := map[string]bool{
-		shape(http.MethodGet, "/leaderboards/:game"): true,
-	}
+	all := map[string]bool{}
 	for _, r := range (&Service{}).builtIn() {
 		all[shape(r.method, r.path)] = true
 	}

@@ -28,6 +28,7 @@ type Store interface {
 	store.Sessions
 	store.Seats
 	store.Ledger
+	store.Ranks
 	store.Transactor
 	store.Answers
 	CreateRoom(ctx context.Context, r store.Room, memory []byte, user string) error

@@ -30,10 +30,22 @@ func (emptyLedger) Ledger(context.Context, string, string, int) ([]store.LedgerL
 
 func (emptyLedger) CheckLedger(context.Context) ([]string, error) { return nil, nil }
 
+// emptyRanks is that of players who have not played: tests of leaderboards have a database.
+type emptyRanks struct{ store.Ranks }
+
+func (emptyRanks) Top(context.Context, store.Board, string, int) (store.Standings, error) {
+	return store.Standings{}, nil
+}
+
+func (emptyRanks) Ratings(context.Context, string) ([]store.Rating, error) { return nil, nil }
+
+func (emptyRanks) DropBoards(context.Context, time.Time, int) (bool, error) { return false, nil }
+
 // mapStore keeps what the lobby asks for in maps, so that tests can break it at will.
 type mapStore struct {
 	noAnswers
 	emptyLedger
+	emptyRanks
 	mu         sync.Mutex
 	accounts   map[string]store.Account
 	identities map[store.Identity]string

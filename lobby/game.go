@@ -93,11 +93,12 @@ func specOf(room string, p handlers.Policy) broker.Spec {
 
 // gameJSON is a game on the wire.
 type gameJSON struct {
-	Name     string     `json:"name"`
-	Version  string     `json:"version"` // of new rooms
-	Versions []string   `json:"versions"`
-	Capacity int        `json:"capacity"`
-	Policy   policyJSON `json:"policy"`
+	Name     string       `json:"name"`
+	Version  string       `json:"version"` // of new rooms
+	Versions []string     `json:"versions"`
+	Capacity int          `json:"capacity"`
+	Policy   policyJSON   `json:"policy"`
+	Boards   []boardsJSON `json:"boards"`
 }
 
 type policyJSON struct {
@@ -128,7 +129,7 @@ func (s *Service) listGames(c *Context) error {
 	for _, name := range s.games.names {
 		g := s.versionFor(name, "")
 		p := g.Policy()
-		games = append(games, gameJSON{name, g.Version(), s.games.versions(name), p.Capacity, policyOf(p)})
+		games = append(games, gameJSON{name, g.Version(), s.games.versions(name), p.Capacity, policyOf(p), boardsOf(p)})
 	}
 	return c.JSON(http.StatusOK, struct {
 		Games []gameJSON `json:"games"`

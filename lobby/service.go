@@ -128,6 +128,9 @@ func (s *Service) builtIn() []route {
 		{http.MethodGet, "/user/identities", true, s.identities},
 		{http.MethodPost, "/user/identities", true, s.link},
 		{http.MethodDelete, "/user/identities/:platform", true, s.unlink},
+		{http.MethodGet, "/leaderboards/:game", true, s.leaderboard},
+		{http.MethodGet, "/leaderboards/:game/:user", true, s.standing},
+		{http.MethodGet, "/user/skill", true, s.userSkill},
 		{http.MethodPut, "/user/identities/:platform", true, s.changeSecret},
 	}
 }
@@ -375,6 +378,7 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-deletions.C:
 			s.finishDeletions(ctx)
 			s.forgetAnswers(ctx)
+			s.dropBoards(ctx)
 		}
 	}
 }

@@ -38,6 +38,13 @@ func TestSQLiteScansNoTable(t *testing.T) {
 		{selectPosting, "SEARCH e USING INDEX entries_by_posting (posting=?)"},
 		{selectEntries, "SEARCH e USING PRIMARY KEY (account=? AND (posting,item)<(?,?))"},
 		{fmt.Sprintf(deleteStale, ""), "SEARCH answers USING COVERING INDEX answers_by_end (until<?)"},
+		{windowAtUser, "SEARCH scores USING INDEX scores_by_account (account=? AND board=?)"},
+		{windowAtUser, "SEARCH rank_ranges USING COVERING INDEX rank_ranges_by_place (board=? AND (key,since,score)<(?,?,?))"},
+		{windowAtUser, "SEARCH scores USING COVERING INDEX scores_by_place (board=? AND (key,since)>(?,?) AND (key,since)<(?,?))"},
+		{markChanges, "SEARCH r USING COVERING INDEX rank_ranges_by_place (board=? AND (key,since,score)<(?,?,?))"},
+		{countRange, "SEARCH scores USING COVERING INDEX scores_by_place (board=? AND (key,since)>(?,?) AND (key,since)<(?,?))"},
+		{selectScore, "SEARCH scores USING INDEX scores_by_account (account=? AND board=?)"},
+		{dropScores, "SEARCH scores USING COVERING INDEX scores_by_place (board=?)"},
 		{fmt.Sprintf(selectSession, "0"), "SEARCH s USING INDEX sqlite_autoindex_sessions_2 (token=?)"},
 	} {
 		var args []any

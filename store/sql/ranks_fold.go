@@ -33,7 +33,7 @@ const (
 
 	// The three see the same changes: nobody else sees or sets counted.
 	markChanges = `UPDATE rank_changes SET counted = (SELECT r.id FROM rank_ranges r WHERE r.board = $1
-			AND (r.key, r.since, r.score) <= (rank_changes.key, rank_changes.since, rank_changes.score)
+			AND (r.key, r.since, r.score) <= (+rank_changes.key, +rank_changes.since, +rank_changes.score)
 			ORDER BY r.key DESC, r.since DESC, r.score DESC LIMIT 1)
 		WHERE board = $1 AND id IN (SELECT id FROM rank_changes WHERE board = $1 ORDER BY id LIMIT $2)`
 	countChanges = `UPDATE rank_ranges SET n = rank_ranges.n + c.n

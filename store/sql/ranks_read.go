@@ -16,32 +16,31 @@ const (
 	ownPlace   = `SELECT key, since, id FROM scores WHERE account = $4 AND board = $1`
 	givenPlace = `SELECT CAST($4 AS BIGINT) AS key, CAST($5 AS BIGINT) AS since, CAST($6 AS BIGINT) AS id`
 
-	// window reads from the place %[1]s $2 scores up and $3 down, in one statement and so at one moment, with how many come
+	// atPlace and atRange are the places of p and r below. The plus signs keep SQLite's index: it uses no more than the first
+	// column to compare rows with columns of another table, but all of them to compare with expressions.
+	atPlace = `(+(SELECT key FROM p), +(SELECT since FROM p), +(SELECT id FROM p))`
+	atRange = `(+(SELECT key FROM r), +(SELECT since FROM r), +(SELECT score FROM r))`
+
+	// window reads from the place %s $2 scores up and $3 down, in one statement and so at one moment, with how many come
 	// before the place, and how many there are: whole ranges above the place's own, what has changed in them, and
 	// the scores of its own range above it.
 	window = `WITH p AS MATERIALIZED (%s),
 	r AS MATERIALIZED (
-		SELECT r.key, r.since, r.score FROM p, rank_ranges r
-		WHERE r.board = $1 AND (r.key, r.since, r.score) <= (p.key, p.since, p.id)
-		ORDER BY r.key DESC, r.since DESC, r.score DESC LIMIT 1
+		SELECT key, since, score FROM rank_ranges WHERE board = $1 AND (key, since, score) <= ` + atPlace + `
+		ORDER BY key DESC, since DESC, score DESC LIMIT 1
 	), b AS MATERIALIZED (
-		SELECT COALESCE((SELECT CAST(SUM(n) AS BIGINT) FROM rank_ranges x
-				WHERE x.board = $1 AND (x.key, x.since, x.score) < (r.key, r.since, r.score)), 0)
-			+ COALESCE((SELECT CAST(SUM(n) AS BIGINT) FROM rank_changes x
-				WHERE x.board = $1 AND (x.key, x.since, x.score) < (r.key, r.since, r.score)), 0)
-			+ (SELECT count(*) FROM scores x WHERE x.board = $1
-				AND (x.key, x.since, x.id) >= (r.key, r.since, r.score) AND (x.key, x.since, x.id) < (p.key, p.since, p.id)) AS above,
+		SELECT COALESCE((SELECT CAST(SUM(n) AS BIGINT) FROM rank_ranges WHERE board = $1 AND (key, since, score) < ` + atRange + `), 0)
+			+ COALESCE((SELECT CAST(SUM(n) AS BIGINT) FROM rank_changes WHERE board = $1 AND (key, since, score) < ` + atRange + `), 0)
+			+ (SELECT count(*) FROM scores WHERE board = $1 AND (key, since, id) >= ` + atRange + ` AND (key, since, id) < ` + atPlace + `) AS above,
 			COALESCE((SELECT CAST(SUM(n) AS BIGINT) FROM rank_ranges WHERE board = $1), 0)
 			+ COALESCE((SELECT CAST(SUM(n) AS BIGINT) FROM rank_changes WHERE board = $1), 0) AS players
-		FROM p, r
+		FROM p
 	), w AS MATERIALIZED (
-		SELECT * FROM (SELECT 1 AS up, s.account, s.key, s.since, s.id FROM p, scores s
-			WHERE s.board = $1 AND (s.key, s.since, s.id) < (p.key, p.since, p.id)
-			ORDER BY s.key DESC, s.since DESC, s.id DESC LIMIT $2) u
+		SELECT * FROM (SELECT 1 AS up, account, key, since, id FROM scores
+			WHERE board = $1 AND (key, since, id) < ` + atPlace + ` ORDER BY key DESC, since DESC, id DESC LIMIT $2) u
 		UNION ALL
-		SELECT * FROM (SELECT 0 AS up, s.account, s.key, s.since, s.id FROM p, scores s
-			WHERE s.board = $1 AND (s.key, s.since, s.id) >= (p.key, p.since, p.id)
-			ORDER BY s.key, s.since, s.id LIMIT $3) d
+		SELECT * FROM (SELECT 0 AS up, account, key, since, id FROM scores
+			WHERE board = $1 AND (key, since, id) >= ` + atPlace + ` ORDER BY key, since, id LIMIT $3) d
 	)
 	SELECT b.above, b.players, COALESCE(w.up, 0), w.account, COALESCE(a.name, ''), COALESCE(w.key, 0), COALESCE(w.since, 0), COALESCE(w.id, 0)
 	FROM b LEFT JOIN w ON TRUE LEFT JOIN accounts a ON a.id = w.account

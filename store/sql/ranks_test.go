@@ -119,9 +119,6 @@ func benchmarkRanks(b *testing.B, dsn string) {
 	check(b, s.Fold(b.Context(), board))
 	random := rand.New(rand.NewPCG(1, 2))
 	user := func() string { return fmt.Sprint("p", 1_000_000+random.IntN(players)) }
-	middle, _, err := s.Standing(b.Context(), board, "p1500000")
-	check(b, err)
-	b.Logf("the one in the middle is %d", middle.Rank)
 	b.Run("RankOfOne", func(b *testing.B) {
 		var worst time.Duration
 		for b.Loop() {
