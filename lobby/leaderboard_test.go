@@ -101,8 +101,9 @@ func TestLeaderboard(t *testing.T) {
 	}
 	for _, user := range []string{"me", bob.User.ID} {
 		var one struct {
-			Players  int64
-			Standing standingJSON
+			Game, Mode, Period string
+			Players            int64
+			Standing           standingJSON
 		}
 		f.do("GET", "/v1/leaderboards/chess/"+user, bob.Token, "").into(t, 200, &one)
 		if one.Players != 3 || one.Standing.Rank != 2 || one.Standing.Score != 20 || one.Standing.Name != "Bob" || !one.Standing.At.Equal(rankNow) {

@@ -139,7 +139,7 @@ func fits(doc, schema, value any) error {
 		return fmt.Errorf("%v is not %v", value, c)
 	}
 	want, got := s["type"], fmt.Sprintf("%T", value)
-	kinds := map[any]string{"string": "string", "integer": "float64", "boolean": "bool", "object": "map[string]interface {}", "array": "[]interface {}"}
+	kinds := map[any]string{"string": "string", "integer": "float64", "number": "float64", "boolean": "bool", "object": "map[string]interface {}", "array": "[]interface {}"}
 	if want != nil && kinds[want] != got {
 		return fmt.Errorf("%v is no %v", value, want)
 	}
