@@ -54,5 +54,5 @@ type SessionMoved struct {
 	User    string `json:"user"`
 	Session string `json:"session"`
 	Conn    string `json:"conn,omitempty"`  // the connection that has just signed in; "" when a lobby speaks
-	Since   int64  `json:"since,omitempty"` // when the store found its session: nanoseconds since 1970, by the store's clock
+	Since   int64  `json:"since,omitempty"` // when it asked to be signed in: nanoseconds since 1970, by the store's clock
 }

@@ -58,8 +58,8 @@ type Session struct {
 	User      string
 	Name      string // the account's
 	ExpiresAt time.Time
-	// FoundAt is when [Sessions].Session found it, by the database's one clock: of two connections the one with the later
-	// FoundAt is the newer, whatever the clocks of the processes that asked. StartSession does not look at it.
+	// FoundAt is when [Sessions].Session found it, by the database's one clock: less the time that the asking took, it
+	// tells the newer of two connections, whatever the clocks of the processes that asked. StartSession does not look at it.
 	FoundAt time.Time
 }
 
