@@ -37,8 +37,8 @@ type Score struct {
 	// Lower: less is better. A board stays as its first score says.
 	Lower bool
 	At    time.Time
-	// Until is when the board is dropped, zero for never; from then on what is put there is left out. A board stays as its
-	// first score says.
+	// Until is when the board is over, zero for never: from then on it is as if it were not there, and what is put there is
+	// left out. A board stays as its first score says.
 	Until time.Time
 }
 

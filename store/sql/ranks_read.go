@@ -99,6 +99,9 @@ func (s *Store) onBoard(ctx context.Context, name store.Board, f func(ctx contex
 		if err != nil {
 			return err
 		}
+		if b.until != 0 && b.until <= time.Now().UnixMicro() {
+			return stdsql.ErrNoRows // it may be half dropped
+		}
 		return f(ctx, q, b)
 	})
 }
