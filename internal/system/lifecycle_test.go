@@ -45,6 +45,25 @@ func TestRestartFindsAccountsAndUnfinishedRooms(t *testing.T) {
 	if got := string(board.next(t, "placed").Body); member(got, "color") != "white" {
 		t.Errorf("white's move after the restart: got %s", got)
 	}
+
+	c.send(t, room.Stomp.Queue, "exit", "{}")
+	board.next(t, "over")
+	var week struct {
+		Period    string
+		Standings []struct {
+			User        string
+			Rank, Score int64
+		}
+	}
+	rest(t, "GET", p.URL+"/v1/leaderboards/othello?period=week&around=me", white.Token, nil, &week)
+	if got, want := fmt.Sprint(week.Standings), fmt.Sprintf("[{%s 1 3} {%s 2 0}]", black.User.ID, white.User.ID); got != want || !strings.HasPrefix(week.Period, "week:") {
+		t.Errorf("leaderboard of %s: got %s, want %s", week.Period, got, want)
+	}
+	var skill struct{ Skills []struct{ Rating float64 } }
+	rest(t, "GET", p.URL+"/v1/user/skill", white.Token, nil, &skill)
+	if len(skill.Skills) != 1 || skill.Skills[0].Rating >= 1500 {
+		t.Errorf("the loser's skill: got %+v", skill)
+	}
 }
 
 // member cuts a string member out of a JSON object.
