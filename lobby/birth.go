@@ -3,6 +3,7 @@ package lobby
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -11,8 +12,8 @@ import (
 )
 
 // A room's queue can be born dead: when a node of the broker dies at that very moment, the queue may be left without
-// anybody who leads it (docs/decisions/0002). It takes nothing, and will not until it is made anew. That is safe only as
-// long as no worker has ever had the room: then nothing in it was played, and who spoke to it is told of no receipt.
+// anybody who leads it (docs/decisions/0002). It takes nothing, and will not until it is made anew. The lobby
+// that has made the room does so, as long as the queue has never taken a message of it and no worker has had the room.
 
 const (
 	birthTime  = 3 * time.Second  // a queue that lives takes a message within this
@@ -27,16 +28,21 @@ func firstOf(room store.Room, seat store.Seat) bool {
 
 // revive makes a room's queue anew if it was born dead. It returns at once.
 func (w *sweeper) revive(room store.Room, seat store.Seat) {
+	if !w.s.newborns.begin(room.ID) {
+		return
+	}
 	select {
 	case w.places <- struct{}{}:
 	default:
+		w.s.newborns.end(room.ID)
 		return
 	}
 	w.running.Go(func() {
 		defer func() { <-w.places }()
+		defer w.s.newborns.end(room.ID)
 		ctx, cancel := context.WithTimeout(w.life, reviveTime)
 		defer cancel()
-		done, err := w.s.revive(ctx, room, seat, &w.claims)
+		done, err := w.s.revive(ctx, room, seat)
 		switch {
 		case err != nil && w.life.Err() == nil:
 			w.s.config.Log.Warn("a room's queue was born dead and could not be made anew", "room", room.ID, "error", err)
@@ -46,31 +52,75 @@ func (w *sweeper) revive(room store.Room, seat store.Seat) {
 	})
 }
 
-// claims are the terms that this lobby has raised, by room: nobody else has had a room whose next term follows on ours.
-type claims struct {
+// newborns are the rooms that this lobby has made and whose queue has not taken a message of it yet, with the term that it
+// has raised each to. A room stays one while a seat of it is pending. Only they may be made anew, by this lobby alone and one revival after the other. Safe for
+// concurrent use.
+type newborns struct {
 	mu    sync.Mutex
 	terms map[string]uint64
+	busy  map[string]bool // being revived
 }
 
-const maxClaims = 1000
+const maxNewborns = 1000
 
-// first reports whether nobody but this lobby has ever taken the room up, now that this lobby has, for that term.
-func (c *claims) first(room string, term uint64) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if term != c.terms[room]+1 {
+// add takes a room in. Past a bound it does not: then the whole broker is away, and not a queue born dead.
+func (n *newborns) add(room string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.terms == nil {
+		n.terms, n.busy = map[string]uint64{}, map[string]bool{}
+	}
+	if _, is := n.terms[room]; !is && len(n.terms) < maxNewborns {
+		n.terms[room] = 0
+	}
+}
+
+// remove lets a room go: its queue lives, or nobody waits for it any more.
+func (n *newborns) remove(room string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.terms, room)
+}
+
+// begin reports whether the room may be revived now; then end follows.
+func (n *newborns) begin(room string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, is := n.terms[room]; !is || n.busy[room] {
 		return false
 	}
-	if c.terms == nil || len(c.terms) >= maxClaims {
-		c.terms = map[string]uint64{}
-	}
-	c.terms[room] = term
+	n.busy[room] = true
 	return true
 }
 
-// revive deletes a room's queue, and opens it again with the message of its first seat, if the broker answers and this
-// queue does not, and no worker has ever taken the room up. The term makes sure that one lobby alone does so.
-func (s *Service) revive(ctx context.Context, room store.Room, seat store.Seat, claims *claims) (done bool, err error) {
+// keep forgets the rooms that nobody waits for any more.
+func (n *newborns) keep(waiting func(room string) bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	maps.DeleteFunc(n.terms, func(room string, _ uint64) bool { return !waiting(room) })
+}
+
+func (n *newborns) end(room string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.busy, room)
+}
+
+// first reports whether nobody but this lobby has ever taken the room up, now that this lobby has, for that term.
+func (n *newborns) first(room string, term uint64) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	last, is := n.terms[room]
+	if !is || term != last+1 {
+		return false
+	}
+	n.terms[room] = term
+	return true
+}
+
+// revive deletes a newborn's queue, and opens it again with the message of its first seat, if the broker answers and this
+// queue does not, and no worker has ever taken the room up, as the term tells.
+func (s *Service) revive(ctx context.Context, room store.Room, seat store.Seat) (done bool, err error) {
 	notice := broker.RoomOpened{Room: room.ID, Game: room.Game, Version: room.Version}
 	if err := s.post(ctx, broker.NoticeRoom, notice); err != nil {
 		return false, nil // the broker is away altogether
@@ -81,7 +131,7 @@ func (s *Service) revive(ctx context.Context, room store.Room, seat store.Seat, 
 		return false, nil // it lives, or there is none
 	}
 	rec, err := s.config.Store.TakeUp(ctx, room.ID)
-	if err != nil || rec.Room.State == store.Closed || !claims.first(room.ID, rec.Term) {
+	if err != nil || rec.Room.State == store.Closed || !s.newborns.first(room.ID, rec.Term) {
 		return false, err
 	}
 	if err := s.config.Broker.Delete(ctx, room.ID); err != nil {

@@ -26,6 +26,12 @@ func (s *Service) deliver(ctx context.Context, room store.Room, m *broker.Messag
 			return err
 		}
 	}
+	switch {
+	case err == nil:
+		s.newborns.remove(room.ID)
+	case fresh:
+		s.newborns.add(room.ID)
+	}
 	// A worker that plays this version may have to open the queue if we can't, so it hears of the room in any case.
 	notice := broker.RoomOpened{Room: room.ID, Game: room.Game, Version: room.Version}
 	return errors.Join(err, s.post(ctx, broker.NoticeRoom, notice))
@@ -62,6 +68,7 @@ const (
 	maxPause     = 5 * time.Minute
 	maxPending   = 1000 // seats looked at in one round
 	roundTimeout = 10 * time.Second
+	tidyEvery    = 10 * time.Minute
 )
 
 // sweeper tells rooms again of seats that they have not answered for. It belongs to Run's goroutine.
@@ -71,7 +78,7 @@ type sweeper struct {
 	tried map[store.Seat]attempt // by seat without name; only of seats still pending
 	fails bool                   // the last round could not read the store: said once
 
-	claims  claims
+	tidied  time.Time
 	places  chan struct{} // one for each room that is being revived
 	running sync.WaitGroup
 }
@@ -107,13 +114,21 @@ func (w *sweeper) sweep(ctx context.Context) {
 		if tried.next.IsZero() || !now.Before(tried.next) {
 			if ctx.Err() == nil {
 				w.again(ctx, seat)
+				tried.pause = min(max(2*tried.pause, pendingAfter), maxPause)
+				tried.next = now.Add(tried.pause)
 			}
-			tried.pause = min(max(2*tried.pause, pendingAfter), maxPause)
-			tried.next = now.Add(tried.pause)
 		}
 		still[key] = tried
 	}
 	w.tried = still
+	if now := s.config.Now(); now.Sub(w.tidied) >= tidyEvery && len(seats) < maxPending {
+		w.tidied = now
+		rooms := map[string]bool{}
+		for _, seat := range seats {
+			rooms[seat.Room] = true
+		}
+		s.newborns.keep(func(room string) bool { return rooms[room] })
+	}
 }
 
 // again tells one room of one seat once more.

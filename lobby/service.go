@@ -39,6 +39,8 @@ type Service struct {
 	meter   meter
 	gates   map[string]chan struct{} // by game and version: see takeOrCreate
 	roster  broker.Roster
+
+	newborns newborns
 }
 
 // Serve makes the lobby of an app. It starts nothing: requests come by [Service.ServeHTTP], and [Service.Run] does what

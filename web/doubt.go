@@ -13,7 +13,8 @@ import (
 // What the room says next shows it. A room that has fallen silent just then would show it to nobody, so after any sign of
 // trouble the gateway asks those rooms, by attaching one subscription again.
 
-// askAfter is when rooms are asked, counted from the last sign of trouble: a node needs up to half a minute to be back.
+// askAfter is when rooms are asked, counted from a sign of trouble: a node needs up to half a minute to be back. What signs
+// come meanwhile have their asking after that.
 var askAfter = [...]time.Duration{3 * time.Second, 10 * time.Second, 30 * time.Second}
 
 const (
@@ -22,37 +23,44 @@ const (
 	// lastWord: a room in which nothing was said or heard for that long before the trouble had nothing on its way.
 	lastWord = time.Minute
 	// tellDoubt is the least time between two notices of trouble to the other gateways.
-	tellDoubt = 3 * time.Second
+	tellDoubt = 5 * time.Second
 )
 
 // doubts is what a gateway knows of trouble in the broker.
 type doubts struct {
 	mu    sync.Mutex
-	last  time.Time // the last sign of it; zero: none
+	last  time.Time // the sign of it from which the asking counts; zero: none
 	asked int       // so many of askAfter are done since
-	told  time.Time // when the other gateways were told
+	more  bool      // there were more signs meanwhile: it begins again when it is over
 	come  chan struct{}
+	tell  chan struct{} // the other gateways are to be told
 }
 
 // inDoubt is the broker's sign of trouble, seen by this process: the others may have seen none.
 func (g *Gateway) inDoubt() {
-	now := g.now()
-	g.note(now)
-	g.doubts.mu.Lock()
-	tell := now.Sub(g.doubts.told) >= tellDoubt
-	if tell {
-		g.doubts.told = now
+	g.note(g.now())
+	select {
+	case g.doubts.tell <- struct{}{}:
+	default:
 	}
-	g.doubts.mu.Unlock()
-	if tell {
-		g.errand(func(ctx context.Context) {
+}
+
+// tellDoubts tells the other gateways of trouble as soon as the broker takes it, until ctx ends.
+func (g *Gateway) tellDoubts(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-g.doubts.tell:
+		}
+		err := g.insist(ctx, "doubt", func() error {
 			ctx, cancel := context.WithTimeout(ctx, noticeTime)
 			defer cancel()
-			err := g.broker.Post(ctx, broker.Notice{Kind: broker.NoticeDoubt, From: g.process, Time: now})
-			if err != nil {
-				g.log.Debug("cannot tell of trouble in the broker", "err", err)
-			}
+			return g.broker.Post(ctx, broker.Notice{Kind: broker.NoticeDoubt, From: g.process, Time: g.now()})
 		})
+		if err != nil || sleep(ctx, tellDoubt) != nil {
+			return
+		}
 	}
 }
 
@@ -60,7 +68,11 @@ func (g *Gateway) inDoubt() {
 func (g *Gateway) note(now time.Time) {
 	g.doubts.mu.Lock()
 	defer g.doubts.mu.Unlock()
-	g.doubts.last, g.doubts.asked = now, 0
+	if d := &g.doubts; d.last.IsZero() || d.asked == len(askAfter) {
+		d.last, d.asked = now, 0
+	} else {
+		d.more = true
+	}
 	select {
 	case g.doubts.come <- struct{}{}:
 	default:
@@ -71,6 +83,9 @@ func (g *Gateway) note(now time.Time) {
 func (d *doubts) next(now time.Time) (wait time.Duration, last time.Time, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.asked == len(askAfter) && d.more {
+		d.last, d.asked, d.more = now, 0, false
+	}
 	if d.last.IsZero() || d.asked == len(askAfter) {
 		return 0, d.last, false
 	}

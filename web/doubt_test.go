@@ -89,9 +89,7 @@ func TestOneGatewayTellsTheOthersOfTrouble(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 10 {
-			b.pipes.receiver.Doubt()
-		}
+		b.pipes.receiver.Doubt()
 		synctest.Wait()
 		if n := told.Load(); n != 1 {
 			t.Errorf("told the others %d times, want 1", n)
@@ -129,6 +127,34 @@ func TestTopicIsBoundAnewWhenNobodyAnswers(t *testing.T) {
 		ann.message("$snapshot", "all of it")
 		if binds, bound := b.pipes.binds.Load(), b.pipes.bound.Load(); binds != 2 || bound != 1 {
 			t.Errorf("bound %d times, %d now; want 2 and 1", binds, bound)
+		}
+	})
+}
+
+func TestSignsOfTroubleWithoutEndDoNotPutTheAskingOff(t *testing.T) {
+	play(t, web.Config{}, func(b *bench) {
+		r := b.open()
+		ann := b.subscribed(r, "ann")
+		r.say("one")
+		ann.message("said", "one")
+		begun := time.Now()
+		stop := make(chan struct{})
+		defer close(stop)
+		go func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Second):
+					b.pipes.receiver.Doubt()
+				}
+			}
+		}()
+		for _, want := range []time.Duration{4, 11, 31, 34, 41, 61} {
+			r.next(broker.Attach)
+			if took := time.Since(begun); took.Round(time.Second) != want*time.Second {
+				t.Errorf("asked after %v, want %d s", took, want)
+			}
 		}
 	})
 }

@@ -80,7 +80,7 @@ func New(c Config) (*Gateway, error) {
 			CompressionMode: websocket.CompressionDisabled,
 		},
 		fed:      make(chan struct{}),
-		doubts:   doubts{come: make(chan struct{}, 1)},
+		doubts:   doubts{come: make(chan struct{}, 1), tell: make(chan struct{}, 1)},
 		lanes:    make(chan struct{}, lanes),
 		errands:  make(chan func(context.Context), 1024),
 		sessions: map[*session]struct{}{}, users: map[string][]*session{}, addresses: map[string]int{},

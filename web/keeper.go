@@ -147,7 +147,7 @@ func (r *room) tryAttach(sub *subscription) error {
 	r.unheard = false
 	r.mu.Unlock()
 	if unheard && r.bound {
-		r.rebind(ctx)
+		r.rebind()
 	}
 	if !r.bound {
 		bind := func() error { return g.feed.Bind(ctx, r.id) }
@@ -179,6 +179,7 @@ func (r *room) tryAttach(sub *subscription) error {
 	r.forgetAttemptLocked(sub)
 	sub.tries++
 	sub.told = true
+	sub.sent = g.now()
 	attempt := sub.s.id + "." + strconv.FormatUint(g.attempts.Add(1), 36)
 	sub.attempt = attempt
 	r.attempts[attempt] = sub
@@ -199,17 +200,18 @@ func (r *room) tryAttach(sub *subscription) error {
 
 // rebind takes the binding away, so that it is made anew: no answer came, and perhaps because a node of the broker does
 // not know that we listen. What is missed meanwhile shows as a hole.
-func (r *room) rebind(ctx context.Context) {
+// Others may be live here: the binding is made again whatever becomes of who has asked.
+func (r *room) rebind() {
 	g := r.hub.g
 	now := g.now()
 	if now.Sub(r.rebound) < rebindEvery {
 		return
 	}
 	r.rebound = now
-	if err := g.lane(ctx, func() error { return g.feed.Unbind(ctx, r.id) }); err != nil {
+	if err := g.lane(g.life, func() error { return g.feed.Unbind(g.life, r.id) }); err != nil {
 		g.log.Debug("cannot unbind a room", "room", r.id, "err", err)
 	}
-	r.bound = false
+	r.bound = g.persist(g.life, "bind", r.id, func() error { return g.feed.Bind(g.life, r.id) }) == nil
 }
 
 // again attaches sub once more, if attempt has not been answered.
@@ -219,7 +221,7 @@ func (r *room) again(sub *subscription, attempt string) {
 	if sub.over.Load() || sub.attempt != attempt {
 		return
 	}
-	r.unheard = true
+	r.unheard = r.unheard || !r.heard.After(sub.sent)
 	r.hub.g.metrics.retries.Inc()
 	r.hub.g.log.Info("a room has not answered; attaching again", "room", r.id, "conn", sub.s.id, "tries", sub.tries)
 	r.attachLocked(sub)

@@ -27,8 +27,9 @@ type room struct {
 	attempts map[string]*subscription // attaching ones by their current attempt
 	slow     []*session               // to be ended when mu is free
 	jobs     []job
-	kept     bool // a keeper is at work
-	unheard  bool // an attach was not answered in time
+	kept     bool      // a keeper is at work
+	unheard  bool      // an attach was not answered in time, nor was anything else heard since
+	heard    time.Time // the last output, whatever it was
 
 	word atomic.Int64 // when something was last said to the room here, or heard on its line: nanoseconds since 1970
 
@@ -134,6 +135,7 @@ func (r *room) broken() {
 // deliver takes outputs of the room in the order of its topic.
 func (r *room) deliver(outs []*broker.Output) {
 	r.mu.Lock()
+	r.heard = r.hub.g.now()
 	for _, o := range outs {
 		part, passed := r.hearLocked(o)
 		r.hub.g.metrics.outputs.WithLabelValues(part).Inc()

@@ -71,6 +71,7 @@ func (g *Gateway) mind(ctx context.Context) {
 	defer ticker.Stop()
 	var settling sync.WaitGroup
 	settling.Go(func() { g.settleDoubts(ctx) })
+	settling.Go(func() { g.tellDoubts(ctx) })
 	defer settling.Wait()
 	for {
 		select {

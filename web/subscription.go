@@ -24,6 +24,7 @@ type subscription struct {
 	live    bool
 	resume  broker.Position // while attaching: what the client has, if anything
 	last    broker.Position // the last line output passed on
+	sent    time.Time       // when the attach that is to be answered was
 	attempt string          // the attach that is to be answered; "": none has been sent
 	tries   int             // attaches sent since it was live
 	retry   *time.Timer     // fires when no answer came

@@ -229,7 +229,7 @@ func (b *Broker) doubting(f *feed, wants bool) {
 	b.doubters[f] = struct{}{}
 }
 
-// doubt tells the feeds of trouble: a connection was lost, or a room's queue does not answer.
+// doubt tells the feeds of trouble: a connection was lost.
 func (b *Broker) doubt() {
 	b.mu.Lock()
 	all := slices.Collect(maps.Keys(b.doubters))

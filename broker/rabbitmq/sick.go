@@ -69,7 +69,6 @@ func (b *Broker) suspect(s *suspects, room string, why error) {
 	s.mu.Unlock()
 	if !known {
 		b.log.Warn("a room's queue does not answer: keeping it apart", "room", room, "what", s.what, "error", why)
-		b.doubt()
 	}
 }
 
