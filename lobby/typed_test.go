@@ -26,7 +26,7 @@ type gift struct {
 	Free   any               `json:"free"`
 	Pic    []byte            `json:"pic"`
 	paper
-	secret int
+	_ int // not exported: not of the request
 }
 
 type note struct {

@@ -1,7 +1,6 @@
 package sql
 
 import (
-	"cmp"
 	"context"
 	stdsql "database/sql"
 	"errors"
@@ -215,9 +214,4 @@ func cutScore(v int64) int64 { return max(-store.MaxScore, min(v, store.MaxScore
 func change(ctx context.Context, q querier, board int64, at place, n int64) error {
 	_, err := q.exec(ctx, insertChange, board, at.key, at.since, at.id, n)
 	return err
-}
-
-// compare orders places from the top.
-func (p place) compare(o place) int {
-	return cmp.Or(cmp.Compare(p.key, o.key), cmp.Compare(p.since, o.since), cmp.Compare(p.id, o.id))
 }
