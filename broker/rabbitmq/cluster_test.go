@@ -31,7 +31,9 @@ func TestCluster(t *testing.T) {
 		{"sick queues harm no other room", testSickQueues},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ctx := within(t)
+			// A node takes half a minute to start while other packages' servers do the same.
+			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+			defer cancel()
 			defer revive(t, cluster)
 			defer tell(t, cluster)
 			c.run(t, ctx, cluster)
