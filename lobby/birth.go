@@ -3,8 +3,6 @@ package lobby
 import (
 	"context"
 	"errors"
-	"maps"
-	"sync"
 	"time"
 
 	"github.com/madang-games/madang/broker"
@@ -12,130 +10,88 @@ import (
 )
 
 // A room's queue can be born dead: when a node of the broker dies at that very moment, the queue may be left without
-// anybody who leads it (docs/decisions/0002). It takes nothing, and will not until it is made anew. The lobby
-// that has made the room does so, as long as the queue has never taken a message of it and no worker has had the room.
+// anybody who leads it (docs/decisions/0002). It takes nothing, and will not until it is made anew. The lobby that has
+// made the room does so, in the room's first minute, as long as no worker has had the room.
+
+// birth is a new room and its maker's seat, of which the room's queue has not taken word in time.
+type birth struct {
+	room store.Room
+	seat store.Seat
+}
 
 const (
+	nurses     = 4                // births looked after at a time
+	maxBirths  = 64               // waiting for a nurse; with more the whole broker is away, and no queue born dead
+	nurseTime  = time.Minute      // for one birth; after that the sweeps go on telling the room
+	nursePause = time.Second      // between two looks
 	birthTime  = 3 * time.Second  // a queue that lives takes a message within this
-	reviveTime = 20 * time.Second // RabbitMQ takes 5 s to delete a dead queue
-	reviving   = 4                // rooms at a time; the others have their turn with a later sweep
+	reviveTime = 15 * time.Second // RabbitMQ takes 5 s to delete a dead queue
 )
 
-// firstOf reports whether seat is a room's first, that of its maker, of which the room has not yet heard.
-func firstOf(room store.Room, seat store.Seat) bool {
-	return seat.State == store.Joining && seat.Since.Equal(room.CreatedAt)
-}
-
-// revive makes a room's queue anew if it was born dead. It returns at once.
-func (w *sweeper) revive(room store.Room, seat store.Seat) {
-	if !w.s.newborns.begin(room.ID) {
-		return
-	}
-	select {
-	case w.places <- struct{}{}:
-	default:
-		w.s.newborns.end(room.ID)
-		return
-	}
-	w.running.Go(func() {
-		defer func() { <-w.places }()
-		defer w.s.newborns.end(room.ID)
-		ctx, cancel := context.WithTimeout(w.life, reviveTime)
-		defer cancel()
-		done, err := w.s.revive(ctx, room, seat)
-		switch {
-		case err != nil && w.life.Err() == nil:
-			w.s.config.Log.Warn("a room's queue was born dead and could not be made anew", "room", room.ID, "error", err)
-		case done:
-			w.s.config.Log.Warn("a room's queue was born dead and has been made anew", "room", room.ID)
+// nurse looks after births until ctx ends.
+func (s *Service) nurse(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case b := <-s.births:
+			s.attend(ctx, b)
 		}
-	})
-}
-
-// newborns are the rooms that this lobby has made and whose queue has not taken a message of it yet, with the term that it
-// has raised each to. A room stays one while a seat of it is pending. Only they may be made anew, by this lobby alone and one revival after the other. Safe for
-// concurrent use.
-type newborns struct {
-	mu    sync.Mutex
-	terms map[string]uint64
-	busy  map[string]bool // being revived
-}
-
-const maxNewborns = 1000
-
-// add takes a room in. Past a bound it does not: then the whole broker is away, and not a queue born dead.
-func (n *newborns) add(room string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.terms == nil {
-		n.terms, n.busy = map[string]uint64{}, map[string]bool{}
-	}
-	if _, is := n.terms[room]; !is && len(n.terms) < maxNewborns {
-		n.terms[room] = 0
 	}
 }
 
-// remove lets a room go: its queue lives, or nobody waits for it any more.
-func (n *newborns) remove(room string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.terms, room)
-}
-
-// begin reports whether the room may be revived now; then end follows.
-func (n *newborns) begin(room string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if _, is := n.terms[room]; !is || n.busy[room] {
-		return false
+// attend looks at one birth until it needs no more help.
+func (s *Service) attend(ctx context.Context, b birth) {
+	ctx, cancel := context.WithTimeout(ctx, nurseTime)
+	defer cancel()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for term := uint64(1); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-pause.C:
+		}
+		dead, err := s.bornDead(ctx, b, term)
+		if err == nil && !dead {
+			return
+		}
+		if dead {
+			term++ // ours
+			err = s.makeAnew(ctx, b)
+			s.config.Log.Warn("a room's queue was born dead and is made anew", "room", b.room.ID, "error", err)
+		}
+		if err == nil {
+			return
+		}
+		pause.Reset(nursePause)
 	}
-	n.busy[room] = true
-	return true
 }
 
-// keep forgets the rooms that nobody waits for any more.
-func (n *newborns) keep(waiting func(room string) bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	maps.DeleteFunc(n.terms, func(room string, _ uint64) bool { return !waiting(room) })
-}
-
-func (n *newborns) end(room string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.busy, room)
-}
-
-// first reports whether nobody but this lobby has ever taken the room up, now that this lobby has, for that term.
-func (n *newborns) first(room string, term uint64) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	last, is := n.terms[room]
-	if !is || term != last+1 {
-		return false
-	}
-	n.terms[room] = term
-	return true
-}
-
-// revive deletes a newborn's queue, and opens it again with the message of its first seat, if the broker answers and this
-// queue does not, and no worker has ever taken the room up, as the term tells.
-func (s *Service) revive(ctx context.Context, room store.Room, seat store.Seat) (done bool, err error) {
-	notice := broker.RoomOpened{Room: room.ID, Game: room.Game, Version: room.Version}
-	if err := s.post(ctx, broker.NoticeRoom, notice); err != nil {
-		return false, nil // the broker is away altogether
-	}
+// bornDead reports whether the broker answers and the room's queue does not, and nobody else has ever taken the room up:
+// its next term is that one. An error means that it can't be told now.
+func (s *Service) bornDead(ctx context.Context, b birth, term uint64) (bool, error) {
 	try, cancel := context.WithTimeout(ctx, birthTime)
 	defer cancel()
-	if err := s.config.Broker.Send(try, s.message(seat)); !errors.Is(err, context.DeadlineExceeded) {
+	notice := broker.RoomOpened{Room: b.room.ID, Game: b.room.Game, Version: b.room.Version}
+	if err := s.post(try, broker.NoticeRoom, notice); err != nil {
+		return false, err
+	}
+	try, cancel = context.WithTimeout(ctx, birthTime)
+	defer cancel()
+	if err := s.config.Broker.Send(try, s.message(b.seat)); !errors.Is(err, context.DeadlineExceeded) {
 		return false, nil // it lives, or there is none
 	}
-	rec, err := s.config.Store.TakeUp(ctx, room.ID)
-	if err != nil || rec.Room.State == store.Closed || !s.newborns.first(room.ID, rec.Term) {
-		return false, err
+	rec, err := s.config.Store.TakeUp(ctx, b.room.ID)
+	return err == nil && rec.Term == term && rec.Room.State != store.Closed, err
+}
+
+// makeAnew deletes the queue, and opens it again with its first message.
+func (s *Service) makeAnew(ctx context.Context, b birth) error {
+	ctx, cancel := context.WithTimeout(ctx, reviveTime)
+	defer cancel()
+	if err := s.config.Broker.Delete(ctx, b.room.ID); err != nil {
+		return err
 	}
-	if err := s.config.Broker.Delete(ctx, room.ID); err != nil {
-		return false, err
-	}
-	return true, s.deliver(ctx, room, s.message(seat), true)
+	return s.deliver(ctx, b.room, s.message(b.seat), true)
 }

@@ -74,11 +74,10 @@ func TestQueueThatIsBornDeadTwiceIsMadeAnewTwice(t *testing.T) {
 
 func TestQueueThatMayHoldWhatWasPlayedIsNotMadeAnew(t *testing.T) {
 	t.Parallel()
-	for name, spoil := range map[string]func(f *fixture, room, user string){
-		"a worker has had the room": func(f *fixture, room, _ string) { _, _ = f.store.TakeUp(t.Context(), room) },
-		"the maker sits there":      func(f *fixture, room, user string) { f.store.seat(room, user, store.Seated) },
-		"the room is closed":        func(f *fixture, room, _ string) { f.store.set(room, store.Closed) },
-		"the broker is down":        func(f *fixture, _, _ string) { f.broker.setDown(true) },
+	for name, spoil := range map[string]func(f *fixture, room string){
+		"a worker has had the room": func(f *fixture, room string) { _, _ = f.store.TakeUp(t.Context(), room) },
+		"the room is closed":        func(f *fixture, room string) { f.store.set(room, store.Closed) },
+		"the broker is down":        func(f *fixture, _ string) { f.broker.setDown(true) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -89,7 +88,7 @@ func TestQueueThatMayHoldWhatWasPlayedIsNotMadeAnew(t *testing.T) {
 				var p placeJSON
 				f.do("POST", "/v1/rooms", a.Token, `{"game":"pair"}`).into(t, 201, &p)
 				f.do("POST", "/v1/rooms/"+p.Room.ID+"/join", b.Token, "").into(t, 200, &placeJSON{})
-				spoil(f, p.Room.ID, a.User.ID)
+				spoil(f, p.Room.ID)
 				go func() { _ = f.lobby.Run(t.Context()) }()
 				time.Sleep(10 * time.Minute)
 				synctest.Wait()

@@ -3,7 +3,6 @@ package lobby
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/madang-games/madang/broker"
@@ -25,12 +24,6 @@ func (s *Service) deliver(ctx context.Context, room store.Room, m *broker.Messag
 		if closed {
 			return err
 		}
-	}
-	switch {
-	case err == nil:
-		s.newborns.remove(room.ID)
-	case fresh:
-		s.newborns.add(room.ID)
 	}
 	// A worker that plays this version may have to open the queue if we can't, so it hears of the room in any case.
 	notice := broker.RoomOpened{Room: room.ID, Game: room.Game, Version: room.Version}
@@ -68,19 +61,13 @@ const (
 	maxPause     = 5 * time.Minute
 	maxPending   = 1000 // seats looked at in one round
 	roundTimeout = 10 * time.Second
-	tidyEvery    = 10 * time.Minute
 )
 
 // sweeper tells rooms again of seats that they have not answered for. It belongs to Run's goroutine.
 type sweeper struct {
 	s     *Service
-	life  context.Context        // of the lobby
 	tried map[store.Seat]attempt // by seat without name; only of seats still pending
 	fails bool                   // the last round could not read the store: said once
-
-	tidied  time.Time
-	places  chan struct{} // one for each room that is being revived
-	running sync.WaitGroup
 }
 
 type attempt struct {
@@ -88,9 +75,7 @@ type attempt struct {
 	pause time.Duration
 }
 
-func newSweeper(life context.Context, s *Service) *sweeper {
-	return &sweeper{s: s, life: life, tried: map[store.Seat]attempt{}, places: make(chan struct{}, reviving)}
-}
+func newSweeper(s *Service) *sweeper { return &sweeper{s: s, tried: map[store.Seat]attempt{}} }
 
 // sweep does one round.
 func (w *sweeper) sweep(ctx context.Context) {
@@ -121,14 +106,6 @@ func (w *sweeper) sweep(ctx context.Context) {
 		still[key] = tried
 	}
 	w.tried = still
-	if now := s.config.Now(); now.Sub(w.tidied) >= tidyEvery && len(seats) < maxPending {
-		w.tidied = now
-		rooms := map[string]bool{}
-		for _, seat := range seats {
-			rooms[seat.Room] = true
-		}
-		s.newborns.keep(func(room string) bool { return rooms[room] })
-	}
 }
 
 // again tells one room of one seat once more.
@@ -140,9 +117,6 @@ func (w *sweeper) again(ctx context.Context, seat store.Seat) {
 		defer cancel()
 		err = s.deliver(ctx, room, s.message(seat), false)
 		s.meter.resent(seat.State)
-		if ctx.Err() != nil && firstOf(room, seat) {
-			w.revive(room, seat)
-		}
 	}
 	if err != nil {
 		s.config.Log.Debug("a room could not be told again of a seat", "room", seat.Room, "user", seat.User, "error", err)

@@ -40,7 +40,7 @@ type Service struct {
 	gates   map[string]chan struct{} // by game and version: see takeOrCreate
 	roster  broker.Roster
 
-	newborns newborns
+	births chan birth // for Run
 }
 
 // Serve makes the lobby of an app. It starts nothing: requests come by [Service.ServeHTTP], and [Service.Run] does what
@@ -50,7 +50,7 @@ func (a *App) Serve(c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{config: c, gates: map[string]chan struct{}{}, guesses: newGuesses(), hasher: newHasher()}
+	s := &Service{config: c, gates: map[string]chan struct{}{}, births: make(chan birth, maxBirths), guesses: newGuesses(), hasher: newHasher()}
 	if s.games, err = newCatalog(c.Games); err != nil {
 		return nil, err
 	}
@@ -363,12 +363,14 @@ func (s *Service) gatewayFor(r *http.Request) string {
 func (s *Service) Run(ctx context.Context) error {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
-	sweeper := newSweeper(ctx, s)
-	defer sweeper.running.Wait()
+	sweeper := newSweeper(s)
 	deletions := time.NewTicker(deletionsEvery)
 	defer deletions.Stop()
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watch(ctx) })
+	for range nurses {
+		watching.Go(func() { s.nurse(ctx) })
+	}
 	defer watching.Wait()
 	for {
 		select {
