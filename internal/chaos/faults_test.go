@@ -210,17 +210,28 @@ func disconnected(ctx context.Context, d *deployment, r *dice) error {
 	return nil
 }
 
-// tend starts nodes again that have ended by themselves, as a service manager would: RabbitMQ 3.10.8 sometimes does at its
-// start (file_handle_cache), and without its third node a cluster survives no other's death.
+// tend starts nodes again that have ended by themselves, as a service manager would: without its third node a cluster
+// survives no other's death.
 func tend(d *deployment) error {
 	var errs []error
 	for i, n := range d.nodes {
 		if n.Ended() {
 			d.t.Logf("RabbitMQ node %d has ended by itself: it is started again", i+1)
-			errs = append(errs, n.Start())
+			errs = append(errs, start(d, n))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// start starts a node, anew when it ends during its start: RabbitMQ 3.10.8 sometimes does (file_handle_cache).
+func start(d *deployment, n node) error {
+	for tries := 1; ; tries++ {
+		err := n.Start()
+		if err == nil || !n.Ended() || tries == 5 {
+			return err
+		}
+		d.t.Logf("a RabbitMQ node has ended while it started: it is started again: %.300s", err)
+	}
 }
 
 func nodeKilled(ctx context.Context, d *deployment, r *dice) error {
@@ -229,7 +240,7 @@ func nodeKilled(ctx context.Context, d *deployment, r *dice) error {
 	}
 	n := d.nodes[r.n(len(d.nodes))]
 	err := n.Kill()
-	return errors.Join(err, pause(ctx, deadTime), n.Start())
+	return errors.Join(err, pause(ctx, deadTime), start(d, n))
 }
 
 func nodeFrozen(ctx context.Context, d *deployment, r *dice) error {
