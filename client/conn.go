@@ -116,7 +116,8 @@ func (c *Conn) run() {
 			c.end(err)
 			return
 		}
-		wait := r.next(stood, time.Now())
+		var refusal *Error
+		wait := r.next(stood, errors.As(err, &refusal), time.Now())
 		c.client.config.Log.Warn("connection lost; coming back", "user", c.client.Me().ID, "err", err, "wait", wait)
 		timer := time.NewTimer(wait)
 		select {

@@ -7,8 +7,8 @@ import (
 
 // Backoff is how long to wait before connecting again: after each failure in a row twice as long, from Min (default
 // 100 ms) to Max (default 10 s), but no longer than 750 ms or a tenth of what the outage has lasted, whichever is
-// more, so that a short outage costs no second more. Of that a random part of at least a half, so that many clients
-// that were cut off together don't come back together.
+// more, so that a short outage costs no second more; a gateway that sends the client away is not an outage. Of that a
+// random part of at least a half, so that many clients that were cut off together don't come back together.
 type Backoff struct{ Min, Max time.Duration }
 
 const shortOutage = 750 * time.Millisecond
@@ -22,19 +22,17 @@ type retries struct {
 }
 
 // next is how long to wait now, after a connection that stood for so long; 0: it did not come about. One that stood for
-// longer than it was waited for ends the row of failures; one that is thrown out at once does not.
-func (r *retries) next(stood time.Duration, now time.Time) time.Duration {
-	if stood > 0 {
-		r.lost = now
-		if stood > r.waited {
-			r.failures = 0
-		}
+// longer than it was waited for ends the row of failures, and the outage; one that is lost sooner does not, so that a
+// network that comes and goes is asked less and less. refused: the gateway has sent the client away.
+func (r *retries) next(stood time.Duration, refused bool, now time.Time) time.Duration {
+	if stood > r.waited {
+		r.failures, r.lost = 0, now
 	}
 	d := r.backoff.Max
 	if r.failures < 30 {
 		d = min(d, r.backoff.Min<<r.failures)
 	}
-	if stood == 0 || r.failures == 0 {
+	if !refused {
 		d = min(d, max(shortOutage, now.Sub(r.lost)/10))
 	}
 	r.failures++

@@ -139,7 +139,21 @@ test("who is thrown out at once each time comes ever more slowly", async (t) => 
   await c.signIn();
   c.connect();
   for (const most of [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]) {
+    FakeSocket.last.accept().error("internal");
+    waits(c, most);
+    t.mock.timers.tick(most);
+  }
+});
+
+test("a network that comes and goes is asked less and less, and never seldom while its trouble is young", async (t) => {
+  clock(t);
+  const { client: c } = client();
+  await c.signIn();
+  c.connect();
+  const began = Date.now();
+  for (let i = 0; i < 40; i++) {
     FakeSocket.last.accept().drop();
+    const most = Math.min(10_000, 200 * 2 ** i, Math.max(750, (Date.now() - began) / 10));
     waits(c, most);
     t.mock.timers.tick(most);
   }

@@ -29,7 +29,8 @@ const SHORT_MS = 750; // a wait is never longer while the outage is young
 /**
  * One STOMP connection that keeps coming back: after a loss it waits 0.2 s at most, then twice as long each time up to 10 s,
  * but no longer than 750 ms or a tenth of what the outage has lasted, whichever is more, so that a short outage costs no
- * second more. A random part of it, up to a half, is left out so that thousands of clients don't return in one moment.
+ * second more; a gateway that sends it away is not an outage. A random part of it, up to a half, is left out so that
+ * thousands of clients don't return in one moment.
  */
 export class Link {
   /** @type {State} */
@@ -197,23 +198,25 @@ export class Link {
   #lost(ws, code) {
     if (ws !== this.#ws) return;
     this.#hangUp();
-    const wait = this.#next(Date.now());
+    const wait = this.#next(Date.now(), code !== undefined);
     this.#timer = setTimeout(() => this.#open(), wait);
     this.#turn({ name: "waiting", until: Date.now() + wait, code });
   }
 
   /**
-   * How long to wait now. A connection that stood for longer than it was waited for ends the row of failures; one that is
-   * thrown out at once does not.
+   * How long to wait now. A connection that stood for longer than it was waited for ends the row of failures, and the
+   * outage; one that is lost sooner does not, so that a network that comes and goes is asked less and less.
    *
    * @param {number} now
+   * @param {boolean} refused the gateway has sent us away
    */
-  #next(now) {
-    const stood = this.#liveSince && now - this.#liveSince;
-    if (this.#liveSince) this.#outage = now;
-    if (stood > this.#waited) this.#tries = 0;
+  #next(now, refused) {
+    if (this.#liveSince && now - this.#liveSince > this.#waited) {
+      this.#tries = 0;
+      this.#outage = now;
+    }
     let most = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.#tries, 10));
-    if (!this.#liveSince || !this.#tries) most = Math.min(most, Math.max(SHORT_MS, (now - this.#outage) / 10));
+    if (!refused) most = Math.min(most, Math.max(SHORT_MS, (now - this.#outage) / 10));
     this.#liveSince = 0;
     this.#tries++;
     this.#waited = most / 2 + (Math.random() * most) / 2;
