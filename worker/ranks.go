@@ -138,7 +138,7 @@ func (w *Worker) assign(g *game, id string, rank int) *room {
 				w.mu.Unlock()
 				return nil
 			}
-			r = &room{w: w, game: g, id: id, rank: nowhere, aim: nowhere}
+			r = &room{w: w, game: g, id: id, rank: nowhere, aim: nowhere, over: make(chan struct{})}
 			w.rooms[id] = r
 		}
 		w.mu.Unlock()
@@ -194,6 +194,7 @@ func (w *Worker) lookAtLive(ctx context.Context) error {
 	present := w.present()
 	before := map[*room]bool{} // that may turn out not to live any more
 	w.each(func(r *room) { before[r] = true })
+	var leaving []*room
 	for _, g := range w.games {
 		for after := ""; ; {
 			page, err := w.store.LiveRooms(ctx, g.name, g.version, after, pageSize)
@@ -202,6 +203,11 @@ func (w *Worker) lookAtLive(ctx context.Context) error {
 			}
 			for _, live := range page {
 				rank := w.rankOf(live.ID, g, present)
+				if r := w.held(live.ID); r != nil && rank == nowhere && w.draining.Load() {
+					leaving = append(leaving, r)
+					delete(before, r)
+					continue
+				}
 				r := w.assign(g, live.ID, rank)
 				delete(before, r)
 				if r != nil && rank == first && live.Wake && !r.minded.Load() {
@@ -217,6 +223,7 @@ func (w *Worker) lookAtLive(ctx context.Context) error {
 	for r := range before {
 		r.setRank(nowhere)
 	}
+	w.handAll(ctx, leaving)
 	return nil
 }
 

@@ -45,6 +45,7 @@ type room struct {
 	rank   int
 	signal chan struct{} // of the goroutine; nil while there is none
 	gone   bool          // no goroutine may start any more
+	over   chan struct{} // closed when gone is set
 	// gateways of the players that it had when it went to sleep here
 	gateways []string
 
@@ -146,7 +147,10 @@ func (r *room) leave() bool {
 // forget takes the room out of the worker. No goroutine starts for it any more.
 func (r *room) forget() {
 	r.mu.Lock()
-	r.gone = true
+	if !r.gone {
+		r.gone = true
+		close(r.over)
+	}
 	r.mu.Unlock()
 	r.w.mu.Lock()
 	if r.w.rooms[r.id] == r {

@@ -291,6 +291,13 @@ func (w *Worker) each(do func(*room)) {
 	}
 }
 
+// held returns the room if this worker has it, else nil.
+func (w *Worker) held(id string) *room {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.rooms[id]
+}
+
 func (w *Worker) count() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
