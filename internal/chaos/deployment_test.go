@@ -43,14 +43,14 @@ type deployment struct {
 
 const drainTime = 10 * time.Second
 
-// deploy starts everything and returns when all of it is ready. It ends with the test, and says then where the logs are
-// if something failed.
-func deploy(t *testing.T, workers int) *deployment {
+// deploy starts everything, with so many RabbitMQ nodes, and returns when all of it is ready. It ends with the test, and
+// says then where the logs are if something failed.
+func deploy(t *testing.T, nodes int) *deployment {
 	t.Helper()
 	d := &deployment{t: t, all: map[string][]*process{}, flags: map[string][]string{}}
 	d.keepLogs()
 	began := time.Now()
-	urls := d.startBroker()
+	urls := d.startBroker(nodes)
 	dir, err := os.MkdirTemp("", "madang-chaos-postgres-")
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func deploy(t *testing.T, workers int) *deployment {
 
 	common := []string{"--broker", strings.Join(urls, ","), "--store", d.db.URL, "--public-url", d.front.url,
 		"--drain", drainTime.String(), "--log", "debug"}
-	for role, n := range map[string]int{"lobby": 2, "web": 2, "worker": workers} {
+	for role, n := range map[string]int{"lobby": 2, "web": 2, "worker": 3} {
 		d.flags[role] = append([]string{"--role", role}, common...)
 		for i := range n {
 			p := d.newProcess(role, role == "worker" && i == 2 && d.island != nil)
@@ -127,8 +127,8 @@ func (d *deployment) keepLogs() {
 }
 
 // startBroker starts the nodes and returns their addresses.
-func (d *deployment) startBroker() []string {
-	c := testservers.StartRabbitMQCluster(d.t, 3)
+func (d *deployment) startBroker(nodes int) []string {
+	c := testservers.StartRabbitMQCluster(d.t, nodes)
 	for _, n := range c.Nodes {
 		d.nodes = append(d.nodes, n)
 	}

@@ -26,7 +26,7 @@ func TestTakeoverFigures(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%s: %v", envRows, err)
 	}
-	d := deploy(t, 3)
+	d := deploy(t, number(t, envNodes, 3))
 	say := func(what string, measure func() []time.Duration) {
 		if only.MatchString(what) {
 			fmt.Printf("%-48s %s\n", what, spread(measure()))
@@ -70,16 +70,24 @@ func TestTakeoverFigures(t *testing.T) {
 	}
 }
 
+// number reads a number of at least 1 from the environment.
+func number(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%q: want a number from 1", name, text)
+	}
+	return n
+}
+
 // figuresOfMany prints how long all rooms of one worker are silent when it goes.
 func (d *deployment) figuresOfMany(t *testing.T, kill, drain func(*process) error) {
 	t.Helper()
-	rooms := 2000
-	if text := os.Getenv(envRooms); text != "" {
-		var err error
-		if rooms, err = strconv.Atoi(text); err != nil || rooms < 1 {
-			t.Fatalf("%s=%q", envRooms, text)
-		}
-	}
+	rooms := number(t, envRooms, 2000)
 	// With two workers each one plays about a half.
 	if err := d.of("worker")[2].drain(2 * drainTime); err != nil {
 		t.Error(err)

@@ -20,6 +20,7 @@ const (
 	envReport = "MADANG_CHAOS_REPORT" // file for the report as JSON
 	envLogs   = "MADANG_CHAOS_LOGS"   // folder where the logs stay; default: a new one, kept when something failed
 	envRooms  = "MADANG_CHAOS_ROOMS"  // rooms of the figures; default 2000
+	envNodes  = "MADANG_CHAOS_NODES"  // RabbitMQ nodes of the figures; default 3
 )
 
 // program is what is tested, built once.
