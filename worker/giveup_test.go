@@ -2,8 +2,10 @@ package worker_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -319,6 +321,62 @@ func TestDrainingWorkerKeepsOnlyWhatNobodyElsePlays(t *testing.T) {
 		outs := ofType(t, w.awaitType("added", 3), "added")
 		if outs[2].Term != 2 || outs[2].At.Epoch != 1 || number(t, outs[2]) != 3 {
 			t.Errorf("got %v of term %d, want it to go on in term 2, epoch 1", outs[2].At, outs[2].Term)
+		}
+		old.end()
+		next.end()
+	})
+}
+
+// While rooms wait for their turn to be handed over, they are played.
+func TestDrainingWorkerHandsRoomsOverAFewAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, tallyGame(handlers.Policy{Idle: time.Hour}, 0))
+		const rooms = 60
+		name := func(i int) string { return fmt.Sprintf("r%02d", i) }
+		for i := range rooms {
+			w.room(name(i), "ann")
+		}
+		last := name(rooms - 1)
+		w.listen(last)
+		var closing, most atomic.Int64
+		old := w.start(func(p *process) {
+			p.beforeClose = func() {
+				n := closing.Add(1)
+				defer closing.Add(-1)
+				for was := most.Load(); n > was && !most.CompareAndSwap(was, n); was = most.Load() {
+				}
+				time.Sleep(100 * time.Millisecond) // a busy broker
+			}
+		}, func(c *worker.Config) { c.Process = "old" })
+		for i := range rooms {
+			w.join(name(i), "ann")
+		}
+		time.Sleep(time.Second)
+		old.Drain()
+		time.Sleep(time.Second)
+		next := w.start(nil, func(c *worker.Config) { c.Process = "next" })
+		w.announce(broker.NoticeProcess, next, "next")
+		time.Sleep(50 * time.Millisecond)
+		synctest.Wait()
+		if left := old.Left(); left != rooms {
+			t.Errorf("%d rooms of %d left, want all while the first are being handed over", left, rooms)
+		}
+		w.say(last, "ann", 1, "add", said{})
+		if outs := ofType(t, w.awaitType("added", 1), "added"); outs[0].Term != 1 {
+			t.Errorf("a room that waits for its turn was played in term %d, want 1", outs[0].Term)
+		}
+		for range 3 {
+			w.announce(broker.NoticeProcess, next, "next")
+			w.post(broker.NoticeProcess, "old", broker.Process{ID: "old", Roles: []string{"worker"}, Games: old.Games(), Drains: true})
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		if left := old.Left(); left != 0 {
+			t.Errorf("%d rooms left, want none", left)
+		}
+		if got := most.Load(); got > 16 || got < 2 {
+			t.Errorf("%d handed over at once, want a few", got)
 		}
 		old.end()
 		next.end()

@@ -138,7 +138,7 @@ func (w *Worker) assign(g *game, id string, rank int) *room {
 				w.mu.Unlock()
 				return nil
 			}
-			r = &room{w: w, game: g, id: id, rank: nowhere, aim: nowhere, over: make(chan struct{})}
+			r = &room{w: w, game: g, id: id, rank: nowhere, aim: nowhere}
 			w.rooms[id] = r
 		}
 		w.mu.Unlock()
@@ -194,7 +194,7 @@ func (w *Worker) lookAtLive(ctx context.Context) error {
 	present := w.present()
 	before := map[*room]bool{} // that may turn out not to live any more
 	w.each(func(r *room) { before[r] = true })
-	var leaving []*room
+	var leaving, asleep []*room
 	for _, g := range w.games {
 		for after := ""; ; {
 			page, err := w.store.LiveRooms(ctx, g.name, g.version, after, pageSize)
@@ -203,12 +203,15 @@ func (w *Worker) lookAtLive(ctx context.Context) error {
 			}
 			for _, live := range page {
 				rank := w.rankOf(live.ID, g, present)
-				if r := w.held(live.ID); r != nil && rank == nowhere && w.draining.Load() {
+				r := w.held(live.ID)
+				switch {
+				case r == nil || !worse(r.ranked(), rank):
+					r = w.assign(g, live.ID, rank)
+				case r.minded.Load():
 					leaving = append(leaving, r)
-					delete(before, r)
-					continue
+				default:
+					asleep = append(asleep, r)
 				}
-				r := w.assign(g, live.ID, rank)
 				delete(before, r)
 				if r != nil && rank == first && live.Wake && !r.minded.Load() {
 					r.wakeUp()
@@ -223,7 +226,7 @@ func (w *Worker) lookAtLive(ctx context.Context) error {
 	for r := range before {
 		r.setRank(nowhere)
 	}
-	w.handAll(ctx, leaving)
+	w.handAll(ctx, append(leaving, asleep...))
 	return nil
 }
 

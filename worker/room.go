@@ -45,7 +45,7 @@ type room struct {
 	rank   int
 	signal chan struct{} // of the goroutine; nil while there is none
 	gone   bool          // no goroutine may start any more
-	over   chan struct{} // closed when gone is set
+	moved  chan struct{} // closed when the room has been handed over; nil while nobody waits for it
 	// gateways of the players that it had when it went to sleep here
 	gateways []string
 
@@ -147,11 +147,9 @@ func (r *room) leave() bool {
 // forget takes the room out of the worker. No goroutine starts for it any more.
 func (r *room) forget() {
 	r.mu.Lock()
-	if !r.gone {
-		r.gone = true
-		close(r.over)
-	}
+	r.gone = true
 	r.mu.Unlock()
+	r.hasMoved()
 	r.w.mu.Lock()
 	if r.w.rooms[r.id] == r {
 		delete(r.w.rooms, r.id)
@@ -181,6 +179,7 @@ func (r *room) run(signal <-chan struct{}) {
 		}
 		switch {
 		case r.pipe == nil:
+			r.hasMoved()
 		case rank > r.aim:
 			r.handOver()
 		default: // also when it was the standby's and has become the first one's
@@ -339,6 +338,7 @@ func (r *room) close() {
 	r.minded.Store(false)
 	r.unsetAlarm()
 	r.stash, r.batch = nil, nil
+	defer r.hasMoved()
 	if r.pipe == nil {
 		return
 	}

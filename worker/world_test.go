@@ -351,6 +351,7 @@ type process struct {
 	beforeTakeUp              func() error
 	beforePublish             func([]*broker.Output) error
 	afterPublish              func([]*broker.Output) error
+	beforeClose               func() // of a pipe
 	commits                   atomic.Int64
 	woken                     atomic.Int64 // wake messages sent
 }
@@ -473,6 +474,13 @@ func (b meddledBroker) Consume(ctx context.Context, c broker.Consumption) (broke
 type meddledPipe struct {
 	broker.Pipe
 	p *process
+}
+
+func (p meddledPipe) Close() error {
+	if f := p.p.beforeClose; f != nil {
+		f()
+	}
+	return p.Pipe.Close()
 }
 
 func (p meddledPipe) Publish(ctx context.Context, outs []*broker.Output) error {
