@@ -167,3 +167,35 @@ func TestConfigIsChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestALobbyServesEverybody(t *testing.T) {
+	t.Parallel()
+	var progress bytes.Buffer
+	r, err := RunLobby(t.Context(), LobbyConfig{URL: deployment(t), Players: 25, Room: 4, Reads: 100, Churn: 20, Time: time.Second, Progress: &progress})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.OK() || r.Cause != "" || r.Players != 25 || r.Reads == 0 || r.Came == 0 {
+		t.Errorf("got %v, want 25 players served, reads, and some who came and left", r)
+	}
+	if r.ArriveP50 <= 0 || r.ArriveP50 > r.ArriveP99 || r.P50 <= 0 || r.P50 > r.P99 || r.P99 > r.Max || r.Arrival <= 0 {
+		t.Errorf("got %v, want times that rise", r)
+	}
+	if len(r.Memory) == 0 || r.Memory[0] <= 0 {
+		t.Errorf("got memory %v, want what the process has", r.Memory)
+	}
+	if got := progress.String(); !strings.Contains(got, "25 players were heard") {
+		t.Errorf("got progress %q", got)
+	}
+}
+
+func TestALobbyThatRefusesIsReported(t *testing.T) {
+	t.Parallel()
+	r, err := RunLobby(t.Context(), LobbyConfig{URL: deployment(t), Game: "nothing", Players: 6, Room: 3, Reads: 10, Time: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.OK() || r.Failed != 6 || !strings.Contains(r.Cause, "game") {
+		t.Errorf("got %d failed because of %q, want all 6 because of the game", r.Failed, r.Cause)
+	}
+}

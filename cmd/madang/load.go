@@ -21,6 +21,10 @@ type loadCmd struct {
 	Size    int           `default:"100" help:"Bytes of a message (${default})."`
 	Time    time.Duration `default:"30s" help:"How long to measure (${default})."`
 	Warmup  time.Duration `default:"2s" help:"How long to talk before measuring (${default})."`
+	Lobby   bool          `help:"Measure the lobby instead: everybody comes at once, then reads at a steady rate while others come and go."`
+	Players int           `default:"2000" help:"With --lobby: players who come at once (${default})."`
+	Reads   float64       `default:"2000" help:"With --lobby: calls that read, a second (${default})."`
+	Churn   float64       `default:"10" help:"With --lobby: players a second who come, speak once and leave (${default})."`
 	JSON    bool          `name:"json" help:"Print the report as JSON."`
 	Quiet   bool          `help:"No progress lines."`
 }
@@ -29,6 +33,9 @@ type loadCmd struct {
 var errLoad = errors.New("not everything arrived once and in order")
 
 func (c *loadCmd) Run(ctx context.Context) error {
+	if c.Lobby {
+		return c.lobby(ctx)
+	}
 	config := load.Config{URL: c.URL, Game: c.Game, Rooms: c.Rooms, Clients: c.Clients, Rate: c.Rate, Size: c.Size,
 		Time: c.Time, Warmup: c.Warmup}
 	if !c.Quiet {
@@ -38,13 +45,33 @@ func (c *loadCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return c.tell(report, report.OK(), errLoad)
+}
+
+// errLobby is what a run with --lobby ends with in which something failed.
+var errLobby = errors.New("not everybody was served")
+
+func (c *loadCmd) lobby(ctx context.Context) error {
+	config := load.LobbyConfig{URL: c.URL, Game: c.Game, Players: c.Players, Room: c.Clients, Reads: c.Reads, Churn: c.Churn, Time: c.Time}
+	if !c.Quiet {
+		config.Progress = os.Stderr
+	}
+	report, err := load.RunLobby(ctx, config)
+	if err != nil {
+		return err
+	}
+	return c.tell(report, report.OK(), errLobby)
+}
+
+// tell prints the report; the error is bad unless it is ok.
+func (c *loadCmd) tell(report any, ok bool, bad error) (err error) {
 	if c.JSON {
 		err = json.NewEncoder(os.Stdout).Encode(report)
 	} else {
 		_, err = fmt.Println(report)
 	}
-	if err == nil && !report.OK() {
-		err = errLoad
+	if err == nil && !ok {
+		err = bad
 	}
 	return err
 }
