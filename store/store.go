@@ -43,6 +43,7 @@ type Store interface {
 	Transactor
 	Answers
 	Ranks
+	Notes
 	// Ready reports whether the database answers now.
 	Ready(ctx context.Context) error
 	Close() error

@@ -34,6 +34,8 @@ var forgetting = []string{
 	`INSERT INTO rank_changes (board, key, since, score, n) SELECT board, key, since, id, -1 FROM scores WHERE account = $1`,
 	`DELETE FROM scores WHERE account = $1`,
 	`DELETE FROM ratings WHERE account = $1`,
+	`DELETE FROM note_counts WHERE account = $1`, // first, as whoever notifies holds it
+	`DELETE FROM notes WHERE account = $1`,
 }
 
 const (

@@ -199,6 +199,10 @@ func (p player) live() (end func()) {
 		Game: "g", At: noon, Sides: []store.Side{{Place: 1, Users: []string{p.id}}, {Place: 2, Users: []string{"other"}}},
 	}}))
 
+	_, err = s.Notify(ctx, store.Note{User: p.id, Type: "$test", Body: []byte(`{}`), At: noon},
+		store.Note{User: "other", Type: "$test", Body: []byte(`{}`), At: noon})
+	p.do("notify", err)
+
 	// A room that goes on, with letters of the player's that may come again and that do not, and one that is over.
 	rooms := map[string]store.Record{}
 	for _, room := range []string{"goes on", "is over"} {

@@ -45,6 +45,9 @@ func TestSQLiteScansNoTable(t *testing.T) {
 		{countRange, "SEARCH scores USING COVERING INDEX scores_by_place (board=? AND (key,since)>(?,?) AND (key,since)<(?,?))"},
 		{selectScore, "SEARCH scores USING INDEX scores_by_account (account=? AND board=?)"},
 		{dropScores, "SEARCH scores USING COVERING INDEX scores_by_place (board=?)"},
+		{selectNotes, "SEARCH c USING PRIMARY KEY (account=?)"},
+		{selectNotes, "SEARCH m USING PRIMARY KEY (account=?)"},
+		{fmt.Sprintf(deleteNotes, ""), "SEARCH notes USING COVERING INDEX notes_by_age (at<?)"},
 		{fmt.Sprintf(selectSession, "0"), "SEARCH s USING INDEX sqlite_autoindex_sessions_2 (token=?)"},
 	} {
 		var args []any

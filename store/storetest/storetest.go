@@ -41,6 +41,7 @@ func Test(t *testing.T, fresh func(t testing.TB) Opener) {
 		{"Identities", identityCases},
 		{"Profiles", profileCases},
 		{"Deletions", deletionCases},
+		{"Notes", noteCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
