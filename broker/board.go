@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 )
 
@@ -22,6 +23,12 @@ const (
 	NoticeDrain   = "drain"   // Body: Drain. The processes it names stop taking new work and end when theirs is done
 	NoticeSession = "session" // Body: SessionMoved. A user's sessions or connections older than this one end
 	NoticeDoubt   = "doubt"   // No Body. The broker is in trouble, as its sender sees it (Receiver.Doubt)
+
+	NoticeNotes    = "notes"    // Body: Notes. What players are told outside of rooms
+	NoticeAnnounce = "announce" // Body: JSON for every connection, as a message of type $notice. See web.Announcements
+	// NoticeMissed comes from the Board itself, to the watcher that may have missed notices: its connection was broken, or it
+	// was far behind. It has no sender and no Body, and is not to be posted.
+	NoticeMissed = "missed"
 )
 
 // Board is the bulletin board between processes. Safe for concurrent use.
@@ -29,7 +36,8 @@ type Board interface {
 	// Post gives n to every process that watches, the own one included. Notices of one sender arrive in order.
 	Post(ctx context.Context, n Notice) error
 	// Watch calls see, one notice at a time, for every notice posted after Watch has returned, until ctx ends or
-	// the Broker closes. see must not block for long: a watcher that is far behind may lose notices.
+	// the Broker closes. see must not block for long: a watcher that is far behind may lose notices. It gets a NoticeMissed
+	// then, as after a break, unless the broker loses what it has confirmed.
 	Watch(ctx context.Context, see func(Notice)) error
 }
 
@@ -55,4 +63,18 @@ type SessionMoved struct {
 	Session string `json:"session"`
 	Conn    string `json:"conn,omitempty"`  // the connection that has just signed in; "" when a lobby speaks
 	Since   int64  `json:"since,omitempty"` // when it asked to be signed in: nanoseconds since 1970, by the store's clock
+}
+
+// Notes is what players are told, for the gateways that have their connections. Several may be in one notice.
+type Notes struct {
+	Notes []Told `json:"notes"`
+}
+
+// Told is a store.Note; or, without N, something of the moment that is kept nowhere and reaches whoever is there.
+type Told struct {
+	User string          `json:"user"`
+	N    uint64          `json:"n,omitempty"`
+	Type string          `json:"type"`
+	Body json.RawMessage `json:"body"`
+	At   int64           `json:"at"` // milliseconds since 1970
 }

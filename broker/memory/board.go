@@ -44,14 +44,18 @@ func (b *Broker) Post(ctx context.Context, n broker.Notice) error {
 func (b *board) post(n broker.Notice) (lost int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, w := range b.watchers {
-		select {
-		case w.notices <- n:
+	for _, w := range b.watchers { // nobody else fills its channel
+		free := cap(w.notices) - len(w.notices)
+		if w.lost > 0 && free >= 2 {
+			w.notices <- broker.Notice{Kind: broker.NoticeMissed, Time: n.Time}
 			lost += w.lost
 			w.lost = 0
-		default:
-			w.lost++
 		}
+		if w.lost > 0 || free == 0 {
+			w.lost++
+			continue
+		}
+		w.notices <- n
 	}
 	return lost
 }

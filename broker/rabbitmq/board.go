@@ -3,6 +3,7 @@ package rabbitmq
 import (
 	"context"
 	"fmt"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -70,6 +71,7 @@ func (b *Broker) Watch(ctx context.Context, see func(broker.Notice)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	again := false // of the link's goroutine
 	l, err := b.start("board", func(s *session) error {
 		if err := declareBoard(s); err != nil {
 			return err
@@ -85,6 +87,10 @@ func (b *Broker) Watch(ctx context.Context, see func(broker.Notice)) error {
 		if err := ch.QueueBind(queue, "", boardExchange, false, nil); err != nil {
 			return err
 		}
+		if again && ctx.Err() == nil { // nobody listens yet, so see is not called by two
+			see(broker.Notice{Kind: broker.NoticeMissed, Time: time.Now()})
+		}
+		again = true
 		return listen(s, ch, queue, func(ds []amqp.Delivery) {
 			for i := range ds {
 				if ctx.Err() != nil {

@@ -233,6 +233,43 @@ func TestCutFeedSaysBrokenAndHearsAgain(t *testing.T) {
 	}
 }
 
+func TestCutWatcherIsToldThatItMayHaveMissedSome(t *testing.T) {
+	t.Parallel()
+	ctx := within(t)
+	server := testservers.RabbitMQ(t)
+	p := startProxy(t, server.URL)
+	watching, steady := dial(t, p.url), dial(t, server.URL)
+	defer watching.Close()
+	defer steady.Close()
+	seen := make(chan string, 100)
+	if err := watching.Watch(ctx, func(n broker.Notice) { seen <- n.Kind }); err != nil {
+		t.Fatalf("Watch: %v", err)
+	}
+	expect := func(want string) {
+		t.Helper()
+		select {
+		case kind := <-seen:
+			if kind != want {
+				t.Errorf("got notice %s, want %s", kind, want)
+			}
+		case <-ctx.Done():
+			t.Fatalf("no notice %s", want)
+		}
+	}
+	post := func(kind string) {
+		t.Helper()
+		if err := steady.Post(ctx, broker.Notice{Kind: kind}); err != nil {
+			t.Fatalf("Post: %v", err)
+		}
+	}
+	post("before")
+	expect("before")
+	p.cut()
+	expect(broker.NoticeMissed)
+	post("after")
+	expect("after")
+}
+
 func TestBoundOfAQueueIsFoundOutWithoutMakingOne(t *testing.T) {
 	t.Parallel()
 	ctx := within(t)
