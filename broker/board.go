@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 )
 
@@ -26,8 +25,8 @@ const (
 
 	NoticeNotes    = "notes"    // Body: Notes. What players are told outside of rooms
 	NoticeAnnounce = "announce" // Body: JSON for every connection, as a message of type $notice. See web.Announcements
-	// NoticeMissed comes from the Board itself, to the watcher that may have missed notices: its connection was broken, or it
-	// was far behind. It has no sender and no Body, and is not to be posted.
+	// NoticeMissed, without Body: notices may have been missed, so what they tell of is to be looked up. The Board itself gives
+	// it to a watcher whose connection was broken, or which is far behind; processes post it when they could not post others.
 	NoticeMissed = "missed"
 )
 
@@ -63,18 +62,4 @@ type SessionMoved struct {
 	Session string `json:"session"`
 	Conn    string `json:"conn,omitempty"`  // the connection that has just signed in; "" when a lobby speaks
 	Since   int64  `json:"since,omitempty"` // when it asked to be signed in: nanoseconds since 1970, by the store's clock
-}
-
-// Notes is what players are told, for the gateways that have their connections. Several may be in one notice.
-type Notes struct {
-	Notes []Told `json:"notes"`
-}
-
-// Told is a store.Note; or, without N, something of the moment that is kept nowhere and reaches whoever is there.
-type Told struct {
-	User string          `json:"user"`
-	N    uint64          `json:"n,omitempty"`
-	Type string          `json:"type"`
-	Body json.RawMessage `json:"body"`
-	At   int64           `json:"at"` // milliseconds since 1970
 }

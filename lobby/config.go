@@ -31,6 +31,7 @@ type Store interface {
 	store.Ranks
 	store.Transactor
 	store.Answers
+	store.Notes
 	CreateRoom(ctx context.Context, r store.Room, memory []byte, user string) error
 	Room(ctx context.Context, id string) (store.Room, error)
 	Rooms(ctx context.Context, f store.RoomFilter, cursor string, limit int) (rooms []store.Room, next string, err error)

@@ -33,6 +33,7 @@ type Context struct {
 	ledger  store.Ledger
 	shelf   *shelf
 	clock   func() time.Time
+	notify  func(context.Context, ...store.Note) error
 	params  map[string]string
 	query   url.Values
 	body    []byte

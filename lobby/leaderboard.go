@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -110,11 +109,9 @@ func (s *Service) leaderboard(c *Context) error {
 	if err != nil {
 		return err
 	}
-	limit := 20
-	if text := c.Query("limit"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > store.MaxStandings {
-			return badRequest.because("The limit is 1 to 100.")
-		}
+	limit, err := c.limit()
+	if err != nil {
+		return err
 	}
 	cursor, around, friends := c.Query("cursor"), c.Query("around"), c.Query("friends")
 	asked := 0

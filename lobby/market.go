@@ -60,17 +60,9 @@ type entryJSON struct {
 
 // userLedger is GET /user/ledger.
 func (s *Service) userLedger(c *Context) error {
-	limit := 20
-	if text := c.Query("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 100 {
-			return badRequest.because("The limit is 1 to 100.")
-		}
-		limit = n
-	}
-	cursor := c.Query("cursor")
-	if !goodCursor(cursor) {
-		return badCursor
+	cursor, limit, err := c.page()
+	if err != nil {
+		return err
 	}
 	lines, next, err := s.config.Store.Ledger(c.ctx, c.session.User, cursor, limit)
 	if errors.Is(err, store.ErrNotFound) {

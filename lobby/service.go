@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,6 +40,7 @@ type Service struct {
 	meter   meter
 	gates   map[string]chan struct{} // by game and version: see takeOrCreate
 	roster  broker.Roster
+	untold  atomic.Bool // gateways have to be told that they have missed notes
 
 	births chan birth // for Run
 }
@@ -134,6 +136,7 @@ func (s *Service) builtIn() []route {
 		{http.MethodGet, "/leaderboards/:game/:user", true, s.standing},
 		{http.MethodGet, "/user/skill", true, s.userSkill},
 		{http.MethodPut, "/user/identities/:platform", true, s.changeSecret},
+		{http.MethodGet, "/user/notes", true, s.userNotes},
 	}
 }
 
@@ -210,11 +213,12 @@ func (s *Service) handler(rt route) echo.HandlerFunc {
 			ledger:  s.config.Store,
 			shelf:   s.shelf,
 			clock:   s.config.Now,
-			ctx:     ctx,
+			notify:  s.notify,
 			query:   r.URL.Query(),
 			address: s.addressOf(r),
 			gateway: s.gatewayFor(r),
 		}
+		in.ctx = context.WithValue(ctx, afterKey{}, in)
 		out, err := s.play(c, rt, in)
 		if err != nil {
 			out = s.refusal(err, e, r)
@@ -251,10 +255,8 @@ func (s *Service) play(c echo.Context, rt route, in *Context) (*answer, error) {
 	}
 	if len(in.after) > 0 {
 		// It is done: a player who hangs up changes nothing about that.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(in.ctx), requestTimeout)
-		defer cancel()
 		for _, do := range in.after {
-			do(ctx)
+			now(in.ctx, do)
 		}
 	}
 	if in.answer == nil {
@@ -379,10 +381,12 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-ticker.C:
 			s.forget()
 			sweeper.sweep(ctx)
+			s.tellMissed(ctx)
 		case <-deletions.C:
 			s.finishDeletions(ctx)
 			s.forgetAnswers(ctx)
 			s.dropBoards(ctx)
+			s.forgetNotes(ctx)
 		}
 	}
 }

@@ -1,0 +1,31 @@
+package broker
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// Notes is what players are told outside of rooms, for the gateways that have their connections.
+type Notes struct {
+	Notes []Told `json:"notes"`
+}
+
+// Told is a store.Note; or, without N, something of the moment that is kept nowhere and reaches whoever is there.
+type Told struct {
+	User string          `json:"user"`
+	N    uint64          `json:"n,omitempty"`
+	Type string          `json:"type"`
+	Body json.RawMessage `json:"body"`
+	At   int64           `json:"at"` // milliseconds since 1970
+}
+
+// NotePrefix begins the message-id of a note, "lobby-<n>".
+const NotePrefix = "lobby-"
+
+// ParseNoteID returns the number in a note's message-id, 0 for before all; false: it is none.
+func ParseNoteID(id string) (n uint64, ok bool) {
+	text, ok := strings.CutPrefix(id, NotePrefix)
+	n, err := strconv.ParseUint(text, 10, 63)
+	return n, ok && err == nil
+}
