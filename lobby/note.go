@@ -13,14 +13,6 @@ import (
 	"github.com/madang-games/madang/store"
 )
 
-// Types of the lobby's own notes.
-const (
-	noteFriend  = "$friend"
-	noteMessage = "$message"
-	// notePresence is not kept.
-	notePresence = "$presence"
-)
-
 // maxToldBytes bounds the bodies in one notice, well below what the board takes.
 const maxToldBytes = 32 << 10
 
