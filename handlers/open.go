@@ -13,6 +13,7 @@ import (
 // Opener is a room that is being opened.
 type Opener struct {
 	capacity int
+	match    *Match
 	err      error
 }
 
@@ -59,8 +60,12 @@ func (r *rules) Open(room string, options []byte, now time.Time) (Opening, error
 		options = nil
 	}
 	in := newInstance(r, room, now)
-	o := Opener{capacity: r.policy.Capacity}
-	err := guard(func() error {
+	options, match, err := cutMatch(options)
+	if err != nil {
+		return Opening{}, fmt.Errorf("open room of %s: %w", r.name, err)
+	}
+	o := Opener{capacity: r.policy.Capacity, match: match}
+	err = guard(func() error {
 		in.room.state = r.fresh()
 		if r.open != nil {
 			return r.open(&o, in.room.state, options)

@@ -24,6 +24,14 @@ var (
 	ErrNewerSchema    = errors.New("database is too new")      // migrated by a newer program
 	ErrShort          = errors.New("balance is too small")     // an account has less than is to be taken
 	ErrFull           = errors.New("balance is too large")     // an account would have more than it may
+	ErrInParty        = errors.New("player is in a party")     // and can be in one only
+	ErrPartyFull      = errors.New("party is full")            // it has as many members as it may
+	ErrPartyChanged   = errors.New("party has changed")        // it has not the members that were named
+	ErrNotLeader      = errors.New("player is not the leader") // of the party
+	ErrCodeTaken      = errors.New("code is taken")            // another party has it
+	ErrSearching      = errors.New("already searching")        // a ticket is open
+	ErrTicketOver     = errors.New("ticket is over")           // or not in the state that was meant
+	ErrSeated         = errors.New("player has a seat")        // in another room of the game
 )
 
 // Store is everything a back end has.
@@ -44,6 +52,8 @@ type Store interface {
 	Answers
 	Ranks
 	Notes
+	Parties
+	Matching
 	// Ready reports whether the database answers now.
 	Ready(ctx context.Context) error
 	Close() error

@@ -36,6 +36,12 @@ var forgetting = []string{
 	`DELETE FROM ratings WHERE account = $1`,
 	`DELETE FROM note_counts WHERE account = $1`, // first, as whoever notifies holds it
 	`DELETE FROM notes WHERE account = $1`,
+	// Its open ticket has been cancelled before, see cancelByDeletion. A party without members can't be joined, and is dropped later.
+	`UPDATE ticket_players SET open = FALSE WHERE open AND ticket IN (SELECT ticket FROM ticket_players WHERE account = $1)`,
+	`DELETE FROM ticket_players WHERE account = $1`,
+	`DELETE FROM party_invites WHERE account = $1`,
+	`DELETE FROM party_invites WHERE inviter = $1`,
+	`DELETE FROM party_members WHERE account = $1`,
 }
 
 const (
@@ -83,6 +89,9 @@ func (s *Store) DeleteAccount(ctx context.Context, user string, now time.Time) (
 // forget takes away all of an account that is deleted, and the account if it has no seats.
 func forget(ctx context.Context, q querier, user string, now time.Time) (gone bool, err error) {
 	if _, err := q.exec(ctx, leaveSeats, user, now.UnixMicro()); err != nil {
+		return false, err
+	}
+	if _, err := q.exec(ctx, cancelByDeletion, user, now.UnixMicro()); err != nil {
 		return false, err
 	}
 	for _, statement := range forgetting {

@@ -43,6 +43,8 @@ func known(err error) bool {
 		store.ErrNotFound, store.ErrNameTaken, store.ErrRoomFull, store.ErrRoomClosed, store.ErrStaleTerm,
 		store.ErrUnavailable, store.ErrNewerSchema, store.ErrIdentityTaken, store.ErrPlatformLinked, store.ErrLastIdentity,
 		store.ErrShort, store.ErrFull,
+		store.ErrInParty, store.ErrPartyFull, store.ErrPartyChanged, store.ErrNotLeader, store.ErrCodeTaken, store.ErrSearching,
+		store.ErrTicketOver, store.ErrSeated,
 	} {
 		if errors.Is(err, sentinel) {
 			return true

@@ -202,6 +202,13 @@ func (p player) live() (end func()) {
 	_, err = s.Notify(ctx, store.Note{User: p.id, Type: "$test", Body: []byte(`{}`), At: noon},
 		store.Note{User: "other", Type: "$test", Body: []byte(`{}`), At: noon})
 	p.do("notify", err)
+	_, err = s.CreateParty(ctx, store.Party{ID: "party", Code: "code", Size: 2}, p.id, noon)
+	p.do("make a party", err)
+	p.do("invite", s.InviteToParty(ctx, "party", p.id, "other", noon))
+	_, err = s.CreateParty(ctx, store.Party{ID: "another", Code: "another code", Size: 2}, "other", noon)
+	p.do("make another party", err)
+	p.do("be invited", s.InviteToParty(ctx, "another", "other", p.id, noon))
+	p.do("search", s.AddTicket(ctx, store.Ticket{ID: "ticket", Game: "h", Players: []store.TicketPlayer{{User: p.id}}, Since: noon}))
 
 	// A room that goes on, with letters of the player's that may come again and that do not, and one that is over.
 	rooms := map[string]store.Record{}

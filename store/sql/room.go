@@ -16,7 +16,7 @@ const roomColumns = `r.id, r.game, r.version, r.state, r.capacity, r.created_at,
 
 const (
 	insertRoom = `INSERT INTO rooms (id, game, version, state, capacity, created_at, swept)
-		VALUES ($1, $2, $3, 'open', $4, $5, FALSE)`
+		VALUES ($1, $2, $3, $4, $5, $6, FALSE)`
 	insertRecord = `INSERT INTO records (room, term, closed, wake, epoch, n, published, memory)
 		VALUES ($1, 0, FALSE, FALSE, 1, 0, 0, $2)`
 	selectRoom  = `SELECT ` + roomColumns + ` FROM rooms r WHERE r.id = $1`
@@ -50,24 +50,30 @@ func room(ctx context.Context, q querier, id string) (r store.Room, err error) {
 
 // CreateRoom implements [store.Rooms]. r.State and r.Players are not looked at. ErrNotFound: there is no such user.
 func (s *Store) CreateRoom(ctx context.Context, r store.Room, memory []byte, user string) error {
-	if memory == nil {
-		memory = []byte{}
-	}
 	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
-		created := r.CreatedAt.UnixMicro()
-		if _, err := q.exec(ctx, insertRoom, r.ID, r.Game, r.Version, r.Capacity, created); err != nil {
+		r.State = store.Open
+		if err := createRoom(ctx, q, r, memory); err != nil || user == "" {
 			return err
 		}
-		if _, err := q.exec(ctx, insertRecord, r.ID, memory); err != nil || user == "" {
-			return err
-		}
-		_, err := q.exec(ctx, upsertSeat, r.ID, user, created)
+		_, err := q.exec(ctx, upsertSeat, r.ID, user, r.CreatedAt.UnixMicro())
 		if foreignKey(err) {
 			return store.ErrNotFound
 		}
 		return err
 	})
 	return s.failed(ctx, "create room", err)
+}
+
+// createRoom keeps a new room, in whatever state, with nobody in it.
+func createRoom(ctx context.Context, q querier, r store.Room, memory []byte) error {
+	if memory == nil {
+		memory = []byte{}
+	}
+	if _, err := q.exec(ctx, insertRoom, r.ID, r.Game, r.Version, string(r.State), r.Capacity, r.CreatedAt.UnixMicro()); err != nil {
+		return err
+	}
+	_, err := q.exec(ctx, insertRecord, r.ID, memory)
+	return err
 }
 
 // Room implements [store.Rooms].

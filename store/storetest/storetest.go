@@ -42,6 +42,8 @@ func Test(t *testing.T, fresh func(t testing.TB) Opener) {
 		{"Profiles", profileCases},
 		{"Deletions", deletionCases},
 		{"Notes", noteCases},
+		{"Parties", partyCases},
+		{"Matching", matchCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,57 @@
+package handlers_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/madang-games/madang/handlers"
+	"github.com/madang-games/madang/handlers/handlerstest"
+)
+
+type squads struct {
+	Match *handlers.Match
+	Map   string
+}
+
+func TestAGameHearsWhoIsMatched(t *testing.T) {
+	t.Parallel()
+	g := handlers.New("squads", func() *squads { return &squads{} })
+	var got squads
+	handlers.Open(g, func(o *handlers.Opener, s *squads, in struct {
+		Map string `json:"map"`
+	}) error {
+		s.Match, s.Map = o.Match(), in.Map
+		got = *s
+		return nil
+	})
+	for _, c := range []struct{ options, want string }{
+		{``, "nobody "},
+		{`{"map":"desert"}`, "nobody desert"},
+		{`{"$match":{"mode":"duel","teams":[["ann"],["bob","eve"]]}}`, "{duel [[ann] [bob eve]] []} "},
+		{`{"map":"desert","$match":{"mode":"","teams":[["ann"],[]],"bots":[0,2]}}`, "{ [[ann] []] [0 2]} desert"},
+	} {
+		if _, err := g.Open("r", []byte(c.options), handlerstest.Start); err != nil {
+			t.Errorf("%s: %v", c.options, err)
+		}
+		who := "nobody"
+		if got.Match != nil {
+			who = fmt.Sprint(*got.Match)
+		}
+		if who += " " + got.Map; who != c.want {
+			t.Errorf("%s: got %s, want %s", c.options, who, c.want)
+		}
+	}
+	_, err := g.Open("r", []byte(`{"$match":7}`), handlerstest.Start)
+	if r, ok := errors.AsType[*handlers.Rejection](err); !ok || r.Code != handlers.CodeBadOptions {
+		t.Errorf("got %v, want it refused with %s", err, handlers.CodeBadOptions)
+	}
+}
+
+func TestAGameWithoutOptionsMayBeMatched(t *testing.T) {
+	t.Parallel()
+	g := handlers.New("duel", func() *squads { return &squads{} })
+	if _, err := g.Open("r", []byte(`{"$match":{"mode":"","teams":[["ann"],["bob"]]}}`), handlerstest.Start); err != nil {
+		t.Error(err)
+	}
+}
