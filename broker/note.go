@@ -20,12 +20,15 @@ type Told struct {
 	At   int64           `json:"at"` // milliseconds since 1970
 }
 
-// NotePrefix begins the message-id of a note, "lobby-<n>".
-const NotePrefix = "lobby-"
+// notePrefix begins the message-id of a note, "lobby-<n>".
+const notePrefix = "lobby-"
 
 // ParseNoteID returns the number in a note's message-id, 0 for before all; false: it is none.
 func ParseNoteID(id string) (n uint64, ok bool) {
-	text, ok := strings.CutPrefix(id, NotePrefix)
+	text, ok := strings.CutPrefix(id, notePrefix)
 	n, err := strconv.ParseUint(text, 10, 63)
 	return n, ok && err == nil
 }
+
+// NoteID is the message-id of note n.
+func NoteID(n uint64) string { return notePrefix + strconv.FormatUint(n, 10) }

@@ -16,4 +16,6 @@ func (noNotes) Notes(context.Context, string, uint64, time.Time, int) ([]store.N
 	return nil, 0, nil
 }
 
+func (noNotes) LastNotes(context.Context, []string) (map[string]uint64, error) { return nil, nil }
+
 func (noNotes) ForgetNotes(context.Context, time.Time, int) (int, error) { return 0, nil }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -96,9 +95,6 @@ type noteJSON struct {
 	At   time.Time       `json:"at"`
 }
 
-// noteID is the message-id of a note.
-func noteID(n uint64) string { return broker.NotePrefix + strconv.FormatUint(n, 10) }
-
 // userNotes is GET /user/notes.
 func (s *Service) userNotes(c *Context) error {
 	limit, err := c.limit()
@@ -118,12 +114,12 @@ func (s *Service) userNotes(c *Context) error {
 	}
 	out := make([]noteJSON, len(notes))
 	for i, n := range notes {
-		out[i] = noteJSON{noteID(n.N), n.Type, n.Body, n.At}
+		out[i] = noteJSON{broker.NoteID(n.N), n.Type, n.Body, n.At}
 	}
 	return c.JSON(http.StatusOK, struct {
 		Notes []noteJSON `json:"notes"`
 		Last  string     `json:"last"`
-	}{out, noteID(last)})
+	}{out, broker.NoteID(last)})
 }
 
 const (

@@ -31,6 +31,8 @@ type Notes interface {
 	// Notes returns the user's notes with numbers above after that are still kept at now, the oldest first, at most limit (0 to
 	// MaxNotes), and the highest number that the user has been given, 0 for none.
 	Notes(ctx context.Context, user string, after uint64, now time.Time, limit int) (notes []Note, last uint64, err error)
+	// LastNotes returns the highest number that each of these users has been given; who has none is left out.
+	LastNotes(ctx context.Context, users []string) (map[string]uint64, error)
 	// ForgetNotes drops at most limit notes that are over at now, and returns how many. Any number of processes may do so at once.
 	ForgetNotes(ctx context.Context, now time.Time, limit int) (int, error)
 }

@@ -23,6 +23,16 @@ type Store interface {
 	Seat(ctx context.Context, room, user string) (store.Seat, error)
 	Room(ctx context.Context, id string) (store.Room, error)
 	Farewell(ctx context.Context, room, user string, after uint64, now time.Time) (store.Farewell, error)
+	Notes(ctx context.Context, user string, after uint64, now time.Time, limit int) (notes []store.Note, last uint64, err error)
+	LastNotes(ctx context.Context, users []string) (map[string]uint64, error)
+}
+
+// Announcements knows what is announced to everybody.
+type Announcements interface {
+	// Announcement returns the JSON that every connection is to be given as a message of type $notice; empty: nothing is
+	// announced. The gateway asks when it starts, when the board speaks of an announcement ([broker.NoticeAnnounce]), when it may
+	// have missed that, and each 30 s.
+	Announcement(ctx context.Context) ([]byte, error)
 }
 
 // Broker is what a gateway asks of the broker. Every broker.Broker has it.
@@ -53,6 +63,9 @@ type Config struct {
 	// Tokens tells under which hash the store has the session of a token, or refuses it: then the store is not asked.
 	// Default: every text is a token, under its own SHA-256.
 	Tokens Tokens
+
+	// Announcements is asked for what is announced. Default: what the board has said since the gateway started.
+	Announcements Announcements
 
 	// Process is the id under which this process is known on the board. Default: a new one.
 	Process string

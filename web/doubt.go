@@ -109,6 +109,7 @@ func (g *Gateway) settleDoubts(ctx context.Context) {
 		wait, last, ok := g.doubts.next(g.now())
 		for ; ok && wait <= 0; wait, last, ok = g.doubts.next(g.now()) {
 			g.hub.ask(g.now(), last)
+			g.reread()
 		}
 		timer.Stop()
 		if ok {

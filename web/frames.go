@@ -66,8 +66,8 @@ func (s *session) notSupported(f *stomp.Frame) error {
 func (s *session) subscribe(f *stomp.Frame) error {
 	destination, _ := f.Get("destination")
 	room, ok := roomOf(destination, topicPrefix)
-	if !ok {
-		return refuse(codeBadDestination, "SUBSCRIBE takes a destination of the form /topic/room.<id>")
+	if !ok && destination != lobbyQueue {
+		return refuse(codeBadDestination, "SUBSCRIBE takes a destination of the form /topic/room.<id>, or "+lobbyQueue)
 	}
 	id, ok := f.Get("id")
 	if !ok && stomp.Version(s.version.Load()) == stomp.V10 {
@@ -83,10 +83,11 @@ func (s *session) subscribe(f *stomp.Frame) error {
 		return why
 	}
 	resume, _ := f.Get("resume")
-	sub := &subscription{
-		s: s, id: id, resume: parsePosition(resume),
-		head: stomp.AppendMessagePrefix(nil, stomp.Version(s.version.Load()), id),
+	head := stomp.AppendMessagePrefix(nil, stomp.Version(s.version.Load()), id)
+	if destination == lobbyQueue {
+		return s.subscribeInbox(f, &inbox{s: s, id: id, head: head}, resume)
 	}
+	sub := &subscription{s: s, id: id, resume: parsePosition(resume), head: head}
 	if why := s.seated(room); why == refuseRoomClosed {
 		return s.attend(f, room, sub)
 	} else if why != nil {
@@ -99,6 +100,7 @@ func (s *session) subscribe(f *stomp.Frame) error {
 		return err
 	}
 	s.acknowledge(f)
+	s.announce()
 	return nil
 }
 
@@ -123,7 +125,7 @@ func (s *session) enter(sub *subscription, join func()) error {
 func (s *session) admit(id string) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old := s.subs[id]; old != nil && !old.over.Load() {
+	if old := s.subs[id]; old != nil && !old.over.Load() || s.inbox != nil && s.inbox.id == id {
 		return refuse(codeBadFrame, "a subscription of this id is there already")
 	}
 	for old, sub := range s.subs {
@@ -144,14 +146,23 @@ func (s *session) unsubscribe(f *stomp.Frame) error {
 		id, _ = f.Get("destination")
 	}
 	s.mu.Lock()
-	sub := s.subs[id]
+	sub, inbox := s.subs[id], s.inbox
 	delete(s.subs, id)
+	if inbox != nil && inbox.id == id {
+		s.inbox = nil
+	} else {
+		inbox = nil
+	}
 	s.mu.Unlock()
-	if sub == nil {
+	if sub == nil && inbox == nil {
 		return refuse(codeBadFrame, "there is no subscription of this id")
 	}
 	s.g.metrics.subscriptions.Dec()
-	sub.room.remove(sub, broker.ReasonUnsubscribed)
+	if inbox != nil {
+		inbox.close()
+	} else {
+		sub.room.remove(sub, broker.ReasonUnsubscribed)
+	}
 	s.acknowledge(f)
 	return nil
 }

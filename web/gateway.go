@@ -49,6 +49,10 @@ type Gateway struct {
 	keepers  sync.WaitGroup
 	errands  chan func(context.Context) // for Run to do
 	doubts   doubts
+	rereads  chan struct{} // holds a token when notes may have been missed
+	readers  chan struct{} // full when as many notes are read as may be at a time
+	roster   broker.Roster // for lobbies that die
+	notice   announced
 	ready    atomic.Bool
 
 	mu        sync.Mutex
@@ -82,6 +86,9 @@ func New(c Config) (*Gateway, error) {
 		fed:      make(chan struct{}),
 		doubts:   doubts{come: make(chan struct{}, 1), tell: make(chan struct{}, 1)},
 		lanes:    make(chan struct{}, lanes),
+		rereads:  make(chan struct{}, 1),
+		readers:  make(chan struct{}, readers),
+		notice:   announced{source: c.Announcements},
 		errands:  make(chan func(context.Context), 1024),
 		sessions: map[*session]struct{}{}, users: map[string][]*session{}, addresses: map[string]int{},
 	}

@@ -24,6 +24,7 @@ type metrics struct {
 	retries       prometheus.Counter
 	asked         prometheus.Counter
 	dropped       *prometheus.CounterVec // by what: work given up
+	notes         *prometheus.CounterVec // by way
 }
 
 func newMetrics(to prometheus.Registerer) (*metrics, error) {
@@ -54,6 +55,7 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 		retries:       counter("attach_retries_total", "Attaches sent again because nobody answered."),
 		asked:         counter("asked_rooms_total", "Rooms that were asked where they stand after trouble in the broker."),
 		dropped:       counters("dropped_total", "Work given up, by what it was.", "what"),
+		notes:         counters("notes_total", "What players were told outside of rooms, by the way it came: board, store, or passing for what is not kept.", "way"),
 	}
 	if to == nil {
 		return m, nil
@@ -61,7 +63,7 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 	var errs []error
 	for _, c := range []prometheus.Collector{
 		m.connections, m.subscriptions, m.framesIn, m.bytesIn, m.writes, m.bytesOut, m.outputs, m.deliveries,
-		m.disconnects, m.refusals, m.rejected, m.holes, m.broken, m.retries, m.asked, m.dropped,
+		m.disconnects, m.refusals, m.rejected, m.holes, m.broken, m.retries, m.asked, m.dropped, m.notes,
 	} {
 		errs = append(errs, to.Register(c))
 	}

@@ -47,7 +47,10 @@ func (g *Gateway) start(ctx context.Context) error {
 		return err
 	}
 	close(g.fed)
-	return g.insist(ctx, "board", func() error { return g.broker.Watch(ctx, g.see) })
+	if err := g.insist(ctx, "board", func() error { return g.broker.Watch(ctx, g.see) }); err != nil {
+		return err
+	}
+	return g.insist(ctx, "announcements", func() error { return g.askAnnounced(ctx) })
 }
 
 func (g *Gateway) insist(ctx context.Context, what string, do func() error) error {
@@ -57,7 +60,7 @@ func (g *Gateway) insist(ctx context.Context, what string, do func() error) erro
 			return nil
 		}
 		if ctx.Err() == nil {
-			g.log.Warn("cannot reach the broker; trying again", "what", what, "err", err)
+			g.log.Warn("not reached yet; trying again", "what", what, "err", err)
 		}
 		if sleep(ctx, wait) != nil {
 			return err
@@ -69,9 +72,12 @@ func (g *Gateway) insist(ctx context.Context, what string, do func() error) erro
 func (g *Gateway) mind(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
+	missing := time.NewTicker(time.Second)
+	defer missing.Stop()
 	var settling sync.WaitGroup
 	settling.Go(func() { g.settleDoubts(ctx) })
 	settling.Go(func() { g.tellDoubts(ctx) })
+	settling.Go(func() { g.rereadNotes(ctx) })
 	defer settling.Wait()
 	for {
 		select {
@@ -81,6 +87,9 @@ func (g *Gateway) mind(ctx context.Context) {
 			do(ctx)
 		case <-ticker.C:
 			g.sweep(ctx)
+			g.refresh(ctx)
+		case <-missing.C:
+			g.strikeOff()
 		}
 	}
 }

@@ -53,6 +53,9 @@ type session struct {
 	why  string // reason of the end; "": it lives
 	subs map[string]*subscription
 	left bool // subscriptions have been given up; no new ones
+	// inbox is the subscription to what the user is told outside of rooms; nil: none
+	inbox *inbox
+	given string // the announcement that it has been given
 }
 
 // errOver stops the reading of a session that has ended.
@@ -225,8 +228,8 @@ func receiptFrame(receipt string) *stomp.Frame {
 // leave gives up all subscriptions and tells the rooms; no new ones come about afterwards. A second call does nothing.
 func (s *session) leave() {
 	s.mu.Lock()
-	subs := s.subs
-	s.subs, s.left = nil, true
+	subs, inbox := s.subs, s.inbox
+	s.subs, s.inbox, s.left = nil, nil, true
 	reason := broker.ReasonLost
 	switch s.why {
 	case endDisconnect:
@@ -240,5 +243,9 @@ func (s *session) leave() {
 	for _, sub := range subs {
 		s.g.metrics.subscriptions.Dec()
 		sub.room.remove(sub, reason)
+	}
+	if inbox != nil {
+		s.g.metrics.subscriptions.Dec()
+		inbox.close()
 	}
 }

@@ -58,12 +58,27 @@ func (g *Gateway) signOut(s *session) {
 
 // see takes a notice of the board.
 func (g *Gateway) see(n broker.Notice) {
-	if n.Kind == broker.NoticeDoubt && n.From != g.process {
-		g.note(g.now())
+	switch n.Kind {
+	case broker.NoticeDoubt:
+		if n.From != g.process {
+			g.note(g.now())
+		}
+	case broker.NoticeSession:
+		g.seeSession(n)
+	case broker.NoticeNotes:
+		g.seeNotes(n)
+	case broker.NoticeAnnounce:
+		g.seeAnnounced(n)
+	case broker.NoticeMissed:
+		g.reread()
+		g.errand(g.refresh)
+	default:
+		g.roster.Observe(n, g.now())
 	}
-	if n.Kind != broker.NoticeSession {
-		return
-	}
+}
+
+// seeSession ends connections that are not their user's newest one any more.
+func (g *Gateway) seeSession(n broker.Notice) {
 	var m broker.SessionMoved
 	if err := json.Unmarshal(n.Body, &m); err != nil || m.User == "" {
 		g.log.Warn("a notice cannot be read", "kind", n.Kind, "from", n.From, "err", err)

@@ -145,6 +145,42 @@ func (s *Store) Notes(ctx context.Context, user string, after uint64, now time.T
 	return notes, last, nil
 }
 
+// countsAtOnce is for how many users one statement reads the count.
+const countsAtOnce = 64
+
+// selectCounts is for exactly that many.
+var selectCounts = func() string {
+	var users []string
+	for i := range countsAtOnce {
+		users = append(users, fmt.Sprintf("$%d", i+1))
+	}
+	return `SELECT account, last FROM note_counts WHERE account IN (` + strings.Join(users, ", ") + `)`
+}()
+
+// LastNotes implements [store.Notes].
+func (s *Store) LastNotes(ctx context.Context, users []string) (map[string]uint64, error) {
+	last := map[string]uint64{}
+	for some := range slices.Chunk(slices.DeleteFunc(slices.Clone(users), func(user string) bool { return !text(user) }), countsAtOnce) {
+		args := make([]any, countsAtOnce)
+		for i := range args {
+			args[i] = some[min(i, len(some)-1)]
+		}
+		err := s.db.read(ctx, func(ctx context.Context, q querier) error {
+			return all(ctx, q, selectCounts, args, func(rows *stdsql.Rows) error {
+				var user string
+				var n uint64
+				err := rows.Scan(&user, &n)
+				last[user] = n
+				return err
+			})
+		})
+		if err != nil {
+			return nil, s.failed(ctx, "read last notes", err)
+		}
+	}
+	return last, nil
+}
+
 // ForgetNotes implements [store.Notes]. What somebody else is at is left to them.
 func (s *Store) ForgetNotes(ctx context.Context, now time.Time, limit int) (int, error) {
 	var gone int64

@@ -61,6 +61,13 @@ var noteCases = []testCase{
 		t.fatal("read", err)
 		n := notes[0]
 		equal(t, "whole", words(n.User, n.Type, n.At), words(b, "$test", begin))
+		asked := []string{"\x00", "nobody", a}
+		for i := range 100 {
+			asked = append(asked, fmt.Sprint("nobody ", i))
+		}
+		counts, err := other.LastNotes(t.ctx(), append(asked, b))
+		t.fatal("read last", err)
+		equal(t, "last", words(len(counts), counts[a], counts[b]), "2 3 1")
 		equal(t, "none to tell", len(t.notify(s)), 0)
 		equal(t, "nobody to tell", len(t.notify(s, note("nobody", 1, begin), note("\x00", 1, begin))), 0)
 	}},
