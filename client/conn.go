@@ -34,6 +34,7 @@ type Conn struct {
 	mu     sync.Mutex
 	link   *wire.Link       // nil: not connected now
 	rooms  map[string]*Room // by id of the subscription
+	inbox  *Inbox           // nil: none
 	joined uint64           // subscriptions so far
 	last   error            // why there is no link
 	err    error            // why it has ended
@@ -151,6 +152,9 @@ func (c *Conn) once() (stood time.Duration, err error) {
 			c.writeLocked(&e.frame)
 		}
 	}
+	if c.inbox != nil {
+		c.inbox.subscribeLocked()
+	}
 	c.mu.Unlock()
 	select {
 	case <-c.up:
@@ -184,16 +188,21 @@ func (c *Conn) take(f *stomp.Frame) error {
 	case "MESSAGE":
 		id, _ := f.Get("subscription")
 		c.mu.Lock()
-		r := c.rooms[id]
+		r, inbox := c.rooms[id], c.inbox
 		c.mu.Unlock()
-		if r != nil { // else it was closed a moment ago
+		switch { // else it was closed a moment ago
+		case r != nil:
 			r.take(f)
+		case inbox != nil && id == inboxID:
+			inbox.take(f)
 		}
 	case "RECEIPT":
 		receipt, _ := f.Get("receipt-id")
 		c.mu.Lock()
 		if r, seq := c.ofReceiptLocked(receipt); r != nil && seq > 0 {
 			r.dropLocked(seq, nil)
+		} else if receipt == inboxID && c.inbox != nil {
+			c.inbox.receiptLocked(f)
 		}
 		c.mu.Unlock()
 	}
@@ -236,6 +245,10 @@ func (c *Conn) blame(err error) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if refusal.Receipt == inboxID && c.inbox != nil {
+		c.inbox.endLocked(said)
+		return nil
+	}
 	r, _ := c.ofReceiptLocked(refusal.Receipt)
 	if r == nil {
 		return said
@@ -256,5 +269,8 @@ func (c *Conn) end(err error) {
 	c.err = err
 	for _, r := range c.rooms {
 		r.endLocked(err)
+	}
+	if c.inbox != nil {
+		c.inbox.endLocked(err)
 	}
 }

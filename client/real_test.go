@@ -14,10 +14,10 @@ import (
 )
 
 // serve runs a whole deployment in this process until stop is called, which returns once it has ended.
-func serve(t *testing.T, listen, data string) (url string, stop func()) {
+func serve(t *testing.T, listen, data string, app *lobby.App) (url string, stop func()) {
 	t.Helper()
 	s, err := server.New(server.Config{Listen: listen, Data: data, Drain: time.Second},
-		slog.New(slog.DiscardHandler), lobby.New(), relay.Game())
+		slog.New(slog.DiscardHandler), app, relay.Game())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func hear(t *testing.T, r *client.Room, first, last int) {
 func TestRealRoomIsJoinedAgainAndOutlivesARestart(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
-	url, stop := serve(t, "127.0.0.1:0", data)
+	url, stop := serve(t, "127.0.0.1:0", data, lobby.New())
 	player, err := client.New(client.Config{URL: url, Backoff: client.Backoff{Min: 5 * time.Millisecond, Max: 50 * time.Millisecond}})
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +90,7 @@ func TestRealRoomIsJoinedAgainAndOutlivesARestart(t *testing.T) {
 	hear(t, room, 6, 8)
 
 	stop()
-	_, stop = serve(t, url[len("http://"):], data)
+	_, stop = serve(t, url[len("http://"):], data, lobby.New())
 	defer stop()
 	say(t, room, 9, 12)
 	hear(t, room, 9, 12)

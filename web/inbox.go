@@ -38,7 +38,8 @@ type inbox struct {
 	over    bool
 }
 
-// subscribeInbox begins with what followed resume, or with nothing. The receipt says that it is live.
+// subscribeInbox begins with what followed resume, or with nothing. The receipt says that it is live, and
+// from which number on.
 func (s *session) subscribeInbox(f *stomp.Frame, b *inbox, resume string) error {
 	b.reading = true
 	s.mu.Lock()
@@ -59,7 +60,13 @@ func (s *session) subscribeInbox(f *stomp.Frame, b *inbox, resume string) error 
 		}
 		return refuseUnavailable
 	}
-	s.acknowledge(f)
+	if receipt, ok := f.Get("receipt"); ok {
+		frame := receiptFrame(receipt)
+		b.mu.Lock()
+		frame.Fields = append(frame.Fields, stomp.Field{Name: "message-id", Value: broker.NoteID(b.last)})
+		b.mu.Unlock()
+		s.say(frame)
+	}
 	s.announce()
 	return nil
 }

@@ -182,7 +182,7 @@ func TestInboxResumes(t *testing.T) {
 				b.keep("ann", 120)
 				ann := b.listening("ann", c.resume)
 				ann.notes(c.from, 120)
-				ann.live()
+				ann.expect("RECEIPT", "receipt-id", "77", "message-id", "lobby-120")
 				b.keep("ann", 1, 121)
 				ann.notes(121, 121)
 				ann.silent()

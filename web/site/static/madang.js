@@ -11,11 +11,12 @@
  *
  * It reconnects by itself, resends what the server has not receipted, and catches up on what was missed.
  */
+import { Inbox } from "./madang/inbox.js";
 import { Link } from "./madang/link.js";
 import { Problem } from "./madang/problem.js";
 import { Room } from "./madang/room.js";
 
-export { Problem, Room };
+export { Inbox, Problem, Room };
 
 /** @typedef {import("./madang/link.js").State} State */
 /** @typedef {import("./madang/room.js").Message} Message */
@@ -42,6 +43,8 @@ export class Client extends EventTarget {
   #link;
   /** @type {Map<string, Room>} */
   #rooms = new Map();
+  /** @type {Inbox | undefined} */
+  #inbox;
   /** @type {Promise<User> | undefined} */
   #signingIn;
   #void = new AbortController();
@@ -63,7 +66,10 @@ export class Client extends EventTarget {
     this.#link = new Link({
       token: () => this.#saved.token,
       state: (state) => this.#turned(state),
-      live: () => this.#rooms.forEach((room) => room.attach()),
+      live: () => {
+        this.#rooms.forEach((room) => room.attach());
+        this.#inbox?.attach();
+      },
       frame: (frame) => this.#take(frame),
     }, Socket);
     const { signal } = this.#void;
@@ -127,6 +133,7 @@ export class Client extends EventTarget {
     } finally {
       this.disconnect();
       for (const room of this.#rooms.values()) room.finish("signed_out");
+      this.#inbox = undefined; // the next player's is another one
       this.#store.removeItem(KEY);
       this.#saved = restore(this.#store);
     }
@@ -185,6 +192,20 @@ export class Client extends EventTarget {
    */
   async join(id) {
     return this.#rooms.get(id) ?? this.#enter(await this.request("POST", `/v1/rooms/${encodeURIComponent(id)}/join`));
+  }
+
+  /**
+   * What we are told outside of rooms: from now on, and after a loss from where we were. The same one each time, until signOut().
+   *
+   * @returns {Inbox}
+   */
+  inbox() {
+    if (this.#inbox) return this.#inbox;
+    this.#inbox = new Inbox({ send: (command, headers) => this.#link.send(command, headers) });
+    const live = this.state.name === "live";
+    this.connect();
+    if (live && this.state.name === "live") this.#inbox.attach();
+    return this.#inbox;
   }
 
   /** Connects, unless that is under way or done. Joining does it too. After the end (`session_replaced`) it starts anew. */
@@ -285,7 +306,11 @@ export class Client extends EventTarget {
   /** @param {import("./madang/stomp.js").Frame} frame */
   #take(frame) {
     const { command, headers } = frame;
-    if (command === "MESSAGE") return this.#rooms.get(headers.get("subscription") ?? "")?.take(frame);
+    if (command === "MESSAGE") {
+      const subscription = headers.get("subscription") ?? "";
+      return subscription === Inbox.id ? this.#inbox?.take(frame) : this.#rooms.get(subscription)?.take(frame);
+    }
+    if (command === "RECEIPT" && headers.get("receipt-id") === `inbox ${Inbox.id}`) return this.#inbox?.receipted(frame);
     const [, kind, seq, id] = /^(sub|seq (\d+)) (.+)$/.exec(headers.get("receipt-id") ?? "") ?? [];
     const room = this.#rooms.get(id);
     if (!room) return;
