@@ -24,5 +24,6 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	}
 	app := lobby.New()
 	app.POST("/rooms/:id/bot", bots.invite)
+	stock(app)
 	return server.Serve(ctx, c.Config, app, othello.Game(), relay.Game())
 }

@@ -254,3 +254,67 @@ func TestThePageComesBackByItselfAfterTheServerDoes(t *testing.T) {
 		two.until(board + " !== " + fmt.Sprintf("%q", before))
 	}
 }
+
+func TestAPlayerEarnsBuysAndComesBack(t *testing.T) {
+	t.Parallel()
+	p := start(t).ready()
+	open := browser(t)
+	winner := open("places-desktop", 1280, 860, p.URL)
+	loser := open("places-phone", 390, 844, p.URL)
+	for _, b := range []*tab{winner, loser} {
+		b.click("play-othello")
+		b.run(chromedp.WaitVisible(hook("square-a1")))
+	}
+	loser.click("resign")
+	loser.click("confirm")
+	winner.run(chromedp.WaitVisible(hook("game-over")))
+
+	winner.click("go-bag")
+	winner.until(`document.querySelector('[data-testid="gold"]')?.textContent === '10'`)
+	winner.click("buy")
+	winner.until(`document.querySelector('[data-item="stones-persimmon"]')?.dataset.owned === '1'`)
+	winner.click("lay")
+	winner.until(`document.documentElement.dataset.stones === 'stones-persimmon' && document.querySelector('[data-testid="gold"]').textContent === '0'`)
+	winner.picture("bag")
+
+	winner.click("go-ranks")
+	winner.until(`document.querySelector('[data-testid="standing"][data-me] b')?.textContent === '3'`)
+	winner.click("period-day")
+	winner.until(`document.querySelectorAll('[data-testid="standing"]').length === 2`)
+	winner.picture("ranks")
+
+	winner.click("go-me")
+	winner.run(chromedp.WaitVisible(hook("login")))
+	winner.eval(`(document.querySelector('[data-testid="my-name"]').value = '')`)
+	winner.run(chromedp.SendKeys(hook("my-name"), "Stone Collector"))
+	winner.click("save-me")
+	winner.run(chromedp.SendKeys(hook("login"), "collector@example.org"), chromedp.SendKeys(hook("password"), "plum and persimmon"))
+	winner.picture("me")
+	winner.click("password-go")
+	winner.run(chromedp.WaitVisible(hook("kept")))
+	winner.click("sign-out")
+	winner.click("confirm")
+	winner.click("have-account")
+	winner.run(chromedp.SendKeys(hook("login"), "Collector@example.org"), chromedp.SendKeys(hook("password"), "plum or persimmon"))
+	winner.click("password-go")
+	winner.until(`document.getElementById('toast').dataset.shown === 'true' && document.querySelector('[data-testid="have-account"]') === null`)
+	winner.picture("wrong-password")
+	winner.eval(`(document.querySelector('[data-testid="password"]').value = '')`)
+	winner.run(chromedp.SendKeys(hook("password"), "plum and persimmon"))
+	winner.click("password-go")
+	winner.until(`document.querySelector('[data-testid="who"]')?.textContent === 'Stone Collector'`)
+	winner.click("go-bag")
+	winner.until(`document.querySelector('[data-item="stones-persimmon"]')?.dataset.owned === '1'`)
+
+	for _, place := range []string{"bag", "ranks", "me"} {
+		loser.eval(`(location.hash = '#/` + place + `')`)
+		loser.until(`document.querySelector('[aria-current="page"]')?.dataset.testid === 'go-` + place + `' && document.querySelectorAll('.card, .ladder li, .sheet').length > 1`)
+		if got := loser.eval(`document.documentElement.scrollWidth`); got != "390" {
+			t.Errorf("%s is %s wide on a phone of 390", place, got)
+		}
+		loser.picture(place)
+	}
+	loser.click("delete-me")
+	loser.click("confirm")
+	loser.run(chromedp.WaitVisible(hook("sign-in")))
+}

@@ -22,12 +22,15 @@ export { Inbox, Problem, Room };
 /** @typedef {import("./madang/room.js").Message} Message */
 /** @typedef {import("./madang/room.js").RoomInfo} RoomInfo */
 /** @typedef {import("./madang/room.js").Stomp} Stomp */
-/** @typedef {{id: string, name: string, level: number, exp: number, win: number, lose: number, draw: number, gold: number}} User */
+/** @typedef {{id: string, name: string, guest: boolean, level: number, exp: number, win: number, lose: number, draw: number, gold: number}} User */
 /** @typedef {{name: string, capacity?: number}} Game */
+/** @typedef {{platform: string, token: string, nonce?: string}} Credentials */
+/** @typedef {{secret: string, token: string, expires: number, user: User | null, gateway: string}} Saved */
 /** @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} Store */
 
 const KEY = "madang";
 const REST_MS = 15_000;
+const REFRESH_MS = 15 * 24 * 3600_000; // a session with less left is refreshed
 const finalForRoom = new Set(["not_seated", "room_not_found", "room_closed"]);
 const temporary = new Set(["draining", "slow_reader", "unavailable", "room_unavailable", "internal", "rate_limited", "queue_full"]);
 
@@ -38,7 +41,7 @@ export class Client extends EventTarget {
   #base;
   #fetch;
   #store;
-  /** @type {{secret: string, token: string, user: User | null, gateway: string}} */
+  /** @type {Saved} */
   #saved;
   #link;
   /** @type {Map<string, Room>} */
@@ -124,6 +127,50 @@ export class Client extends EventTarget {
   signIn({ name } = {}) {
     this.#signingIn ??= this.#signIn(name).finally(() => (this.#signingIn = undefined));
     return this.#signingIn;
+  }
+
+  /**
+   * Signs in to the account that a platform vouches for, in place of who we were.
+   *
+   * @param {Credentials} credentials `{platform: "password", token: "<login name>:<password>"}` for instance
+   * @returns {Promise<User>} rejects with a {@link Problem}, `user_not_registered` or `wrong_token` for instance
+   */
+  async signInWith(credentials) {
+    return this.#arrive(await this.request("POST", "/v1/login", credentials));
+  }
+
+  /**
+   * Makes an account for a player of a platform, and signs in to it.
+   *
+   * @param {Credentials} credentials
+   * @param {string} [name] without one the server makes one up
+   * @returns {Promise<User>} rejects with a {@link Problem}, `already_registered` or `name_taken` for instance
+   */
+  async register(credentials, name) {
+    return this.#arrive(await this.request("POST", "/v1/register", { ...credentials, name: name || undefined }));
+  }
+
+  /**
+   * Gives the account one more way to sign in. A guest becomes a full account, and keeps everything.
+   *
+   * @param {Credentials} credentials
+   * @returns {Promise<string[]>} the platforms by which one can sign in now
+   */
+  async link(credentials) {
+    const answer = await this.request("POST", "/v1/user/identities", credentials);
+    return answer.identities.map((/** @type {{platform: string}} */ i) => i.platform);
+  }
+
+  /**
+   * Changes what is given of the profile.
+   *
+   * @param {{name?: string, about?: string, picture?: number}} profile
+   * @returns {Promise<User>} rejects with a {@link Problem}, `name_taken` or `invalid_name` for instance
+   */
+  async change(profile) {
+    const answer = await this.request("PATCH", "/v1/user", profile);
+    this.#save({ user: answer.user });
+    return answer.user;
   }
 
   /** Ends the session everywhere, and forgets who we are. */
@@ -264,6 +311,7 @@ export class Client extends EventTarget {
   async #signIn(name) {
     if (this.signedIn) {
       try {
+        await this.#refresh();
         return (await this.me()).user;
       } catch (err) {
         if (!(err instanceof Problem) || err.status !== 401) throw err;
@@ -272,8 +320,29 @@ export class Client extends EventTarget {
     }
     const secret = this.#saved.secret || randomHex(32);
     const answer = await this.request("POST", "/v1/login", { platform: "guest", token: secret, name: name || this.user?.name || undefined });
-    this.#save({ secret, token: answer.token, user: answer.user, gateway: answer.stomp?.url ?? "" });
-    return /** @type {User} */ (answer.user);
+    return this.#arrive(answer, secret);
+  }
+
+  /**
+   * @param {any} answer to a sign-in
+   * @param {string} [secret] the guest's
+   * @returns {User}
+   */
+  #arrive(answer, secret = "") {
+    if (this.user && this.user.id !== answer.user.id) { // what is open is another player's
+      this.disconnect();
+      for (const room of this.#rooms.values()) room.finish("signed_out");
+    }
+    this.#save({ secret, token: answer.token, expires: Date.parse(answer.expires_at) || 0, user: answer.user, gateway: answer.stomp?.url ?? "" });
+    return answer.user;
+  }
+
+  /** Asks for a new token when the one we have is old. */
+  async #refresh() {
+    const { expires } = this.#saved;
+    if (!expires || expires - Date.now() > REFRESH_MS) return;
+    const answer = await this.request("POST", "/v1/session/refresh");
+    this.#save({ token: answer.token, expires: Date.parse(answer.expires_at) || 0 });
   }
 
   /** @param {{room: RoomInfo, stomp: Stomp}} answer */
@@ -321,20 +390,20 @@ export class Client extends EventTarget {
     else if (seq && !temporary.has(code)) room.refused(Number(seq), new Problem(0, code, headers.get("message"), Number(seq)));
   }
 
-  /** @param {Partial<{secret: string, token: string, user: User | null, gateway: string}>} change */
+  /** @param {Partial<Saved>} change */
   #save(change) {
     Object.assign(this.#saved, change);
     this.#store.setItem(KEY, JSON.stringify(this.#saved));
   }
 }
 
-/** @param {Store} store @returns {{secret: string, token: string, user: User | null, gateway: string}} */
+/** @param {Store} store @returns {Saved} */
 function restore(store) {
   try {
-    const { secret, token, user, gateway } = JSON.parse(store.getItem(KEY) ?? "{}");
-    return { secret: String(secret ?? ""), token: String(token ?? ""), user: user ?? null, gateway: String(gateway ?? "") };
+    const { secret, token, expires, user, gateway } = JSON.parse(store.getItem(KEY) ?? "{}");
+    return { secret: String(secret ?? ""), token: String(token ?? ""), expires: Number(expires) || 0, user: user ?? null, gateway: String(gateway ?? "") };
   } catch {
-    return { secret: "", token: "", user: null, gateway: "" };
+    return { secret: "", token: "", expires: 0, user: null, gateway: "" };
   }
 }
 

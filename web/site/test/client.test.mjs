@@ -39,6 +39,32 @@ test("sign-ins at the same time are one", async () => {
   assert.equal(calls.length, 1);
 });
 
+test("an account with a password takes the guest's place, and is not mixed up with it", async () => {
+  const kept = store();
+  const { client: c, calls } = client(({ path }) => (path === "/v1/register" ? [201, { user: { id: "u9", name: "Jun" }, token: "t9" }] : undefined), kept);
+  await c.signIn({ name: "Mina" });
+  await c.register({ platform: "password", token: "jun:long enough" }, "Jun");
+  assert.deepEqual([c.user.id, calls.at(-1).body], ["u9", { platform: "password", token: "jun:long enough", name: "Jun" }]);
+  const later = client(({ path }) => (path === "/v1/user" ? [401, { code: "not_signed_in" }] : undefined), kept);
+  await later.client.signIn();
+  assert.notEqual(later.calls.at(-1).body.token, calls[0].body.token); // a new guest, not the one from before
+});
+
+test("a session that is half over is refreshed, a young one is not", async (t) => {
+  clock(t);
+  const days = (n) => new Date(Date.now() + n * 86_400_000).toISOString();
+  for (const [left, paths] of [[20, ["/v1/user"]], [14, ["/v1/session/refresh", "/v1/user"]]]) {
+    const kept = store();
+    const answer = ({ path }) => (path === "/v1/login" ? [200, { user: { id: "u1", name: "Mina" }, token: "t1", expires_at: days(left) }]
+      : path === "/v1/session/refresh" ? [200, { token: "t2", expires_at: days(30) }] : undefined);
+    await client(answer, kept).client.signIn();
+    const second = client(answer, kept);
+    await second.client.signIn();
+    assert.deepEqual(second.calls.map((c) => c.path), paths);
+    assert.equal(second.calls.at(-1).token, `Bearer t${paths.length}`);
+  }
+});
+
 test("a server that can't be reached does not sign us out", async () => {
   const kept = store();
   await client(undefined, kept).client.signIn();

@@ -1,12 +1,22 @@
 import { Client, Problem } from "../madang.js";
 import { Chat } from "./chat.js";
 import { chatView } from "./chat-view.js";
+import { bagView } from "./bag-view.js";
 import { lobbyView } from "./lobby-view.js";
+import { meView } from "./me-view.js";
+import { showPlaces } from "./nav.js";
 import { OthelloGame } from "./othello-game.js";
 import { othelloView } from "./othello-view.js";
 import { showState } from "./pill.js";
+import { ranksView } from "./ranks-view.js";
+import { lay } from "./stones.js";
 import { sentence } from "./texts.js";
 import { byId, fill, h, toast } from "./ui.js";
+
+/** @typedef {(app: App, main: HTMLElement) => (() => void)} View what it returns takes the view away */
+
+/** The places besides the yard and its rooms. @type {Record<string, View>} */
+const places = { "/bag": bagView, "/ranks": ranksView, "/me": meView };
 
 /**
  * The page as its views see it. Games live here, not in their views, so that one can look around in the yard while the
@@ -23,9 +33,9 @@ export class App {
   #leaveView = () => {};
 
   async start() {
-    this.client.on("state", () => showState(this));
+    this.client.on("state", () => this.#turned());
     addEventListener("hashchange", () => this.show());
-    showState(this);
+    this.#turned();
     if (this.client.signedIn) {
       try {
         await this.enter();
@@ -44,6 +54,12 @@ export class App {
   async enter(name) {
     await this.client.signIn({ name });
     this.client.connect();
+  }
+
+  #turned() {
+    showState(this);
+    showPlaces(this);
+    lay(this.client.signedIn && this.client.user?.id || "");
   }
 
   /** Takes the connection back from another tab, or comes in again. */
@@ -98,6 +114,14 @@ export class App {
     this.#leaveView();
     this.#leaveView = () => {};
     const main = byId("main");
+    showPlaces(this);
+    const view = places[location.hash.slice(1)];
+    if (view && this.client.signedIn) {
+      this.#leaveView = view(this, main);
+      main.focus({ preventScroll: true });
+      scrollTo(0, 0);
+      return;
+    }
     const id = /^#\/room\/(.+)$/.exec(location.hash)?.[1];
     if (!id || !this.client.signedIn) {
       this.#leaveView = lobbyView(this, main, id);

@@ -1,3 +1,4 @@
+import { passwordForm } from "./me-view.js";
 import { yard } from "./scene.js";
 import { OthelloGame } from "./othello-game.js";
 import { sentence } from "./texts.js";
@@ -36,13 +37,27 @@ export function lobbyView(app, main, invited) {
   const comeIn = async () => {
     try {
       await app.enter(input.value.trim());
-      if (invited) return app.show();
-      greet();
-      await look();
+      await arrived();
     } catch (err) {
       toast(sentence(err));
       input.focus();
     }
+  };
+
+  /** Asks for a password in place of a name. */
+  const knock = () => {
+    fill(who, h("h2", {}, "Welcome back"), passwordForm("Come in", async (token) => {
+      await client.signInWith({ platform: "password", token });
+      client.connect();
+      await arrived();
+    }), h("button", { type: "button", class: "button plain", onclick: greet }, "I am new here"));
+    who.querySelector("input")?.focus();
+  };
+
+  const arrived = async () => {
+    if (invited) return app.show();
+    greet();
+    await look();
   };
 
   const greet = () => {
@@ -53,7 +68,8 @@ export function lobbyView(app, main, invited) {
         e.preventDefault();
         button.click();
       } }, h("label", { for: "name" }, invited ? "You are invited! What shall we call you?" : "What shall we call you?"),
-      h("div", { class: "row" }, input, button));
+      h("div", { class: "row" }, input, button),
+      h("button", { type: "button", class: "other", "data-testid": "have-account", onclick: knock }, "I have an account"));
       return fill(who, form);
     }
     fill(who, h("div", { class: "me" },
