@@ -178,9 +178,7 @@ export class Client extends EventTarget {
     try {
       if (this.signedIn) await this.request("POST", "/v1/logout");
     } finally {
-      this.disconnect();
-      for (const room of this.#rooms.values()) room.finish("signed_out");
-      this.#inbox = undefined; // the next player's is another one
+      this.#part();
       this.#store.removeItem(KEY);
       this.#saved = restore(this.#store);
     }
@@ -329,12 +327,16 @@ export class Client extends EventTarget {
    * @returns {User}
    */
   #arrive(answer, secret = "") {
-    if (this.user && this.user.id !== answer.user.id) { // what is open is another player's
-      this.disconnect();
-      for (const room of this.#rooms.values()) room.finish("signed_out");
-    }
+    if (this.user?.id !== answer.user.id) this.#part();
     this.#save({ secret, token: answer.token, expires: Date.parse(answer.expires_at) || 0, user: answer.user, gateway: answer.stomp?.url ?? "" });
     return answer.user;
+  }
+
+  /** Closes what is the player's own: the next one is another. */
+  #part() {
+    this.disconnect();
+    for (const room of this.#rooms.values()) room.finish("signed_out");
+    this.#inbox = undefined;
   }
 
   /** Asks for a new token when the one we have is old. */
