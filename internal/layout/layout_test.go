@@ -37,6 +37,7 @@ var plan = map[string]room{
 	"web/stomp":            {0, nil},
 	"token":                {0, nil},
 	"skill":                {0, nil},
+	"match":                {0, nil},
 	"broker/memory":        {1, nil},
 	"broker/rabbitmq":      {1, []string{amqp}},
 	"broker/brokertest":    {1, nil},
