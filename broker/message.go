@@ -29,6 +29,9 @@ const (
 	ReasonSignedOut    = "signed_out"   // the user's session has ended
 )
 
+// ReasonSpectator is the reason of a Join or Attach of one who only watches.
+const ReasonSpectator = "spectator"
+
 // Message is one thing said to a room. The back ends carry its fields as properties and headers and its Body unchanged.
 //
 // A message from a gateway has two marks by which the room knows that it has handled it: (User, Seq), the client's
@@ -44,7 +47,7 @@ type Message struct {
 	ConnSeq uint64    // the gateway's counter in this connection, from 1; 0: none
 	Attempt string    // Attach: names this subscribing; comes back in the answer's [Output].Attempt
 	Resume  Position  // Attach: the last position the client has seen; zero: none
-	Reason  string    // Leave, Detach, End: a stable word
+	Reason  string    // Leave, Detach, End: a stable word; Join, Attach: ReasonSpectator or none
 	Time    time.Time // when the sender sent it; milliseconds
 
 	ContentType string

@@ -20,6 +20,7 @@ type Definition interface {
 type Opening struct {
 	Capacity int
 	Memory   []byte
+	Labels   map[string]any // by which it is found: texts (string) and numbers (int64)
 }
 
 // EventKind says what happens to a room.
@@ -45,8 +46,8 @@ type Event struct {
 	Name        string
 	Seq         uint64 // the client's counter; 0: none
 	Conn        string
-	ConnSeq     uint64 // the gateway's counter in Conn; 0: none
-	Reason      string
+	ConnSeq     uint64    // the gateway's counter in Conn; 0: none
+	Reason      string    // EventJoin, EventAttach: "spectator", for who only watches
 	Time        time.Time // room.Now() is this, but never goes back
 	ContentType string
 	Body        []byte

@@ -35,6 +35,8 @@ type rules struct {
 	left       hook
 	suspended  hook
 	resumed    hook
+	watched    hook
+	unwatched  hook
 	snapshot   func(*Room, string) (any, error)
 	open       func(*Opener, any, []byte) error
 	middleware []Middleware

@@ -17,7 +17,7 @@ type Instance struct {
 	begun bool
 	ended bool
 
-	members    []*member // in join order
+	members    []*member // in join order; spectators too
 	byID       map[string]*member
 	timers     []timer
 	timerCount uint64
@@ -93,7 +93,7 @@ func (in *Instance) Play(ev Event) Result {
 		case m == nil && ev.Kind == EventDetach:
 		case m == nil && ev.Kind == EventLeave:
 			res.Unseated = []string{ev.User}
-			res.Empty = len(in.members) == 0
+			res.Empty = in.Members() == 0
 		default:
 			in.play(step{Event: ev}, &res)
 		}
@@ -147,7 +147,7 @@ func (in *Instance) play(next step, res *Result) {
 	res.Scores = join(res.Scores, r.scores)
 	res.Outcomes = join(res.Outcomes, r.outcomes)
 	res.Begun = res.Begun || r.begun
-	res.Empty = len(res.Unseated) > 0 && len(in.members) == 0
+	res.Empty = len(res.Unseated) > 0 && in.Members() == 0
 	res.Ended = in.ended
 }
 
@@ -250,6 +250,9 @@ func (in *Instance) say(s *step) error {
 	if s.undone {
 		in.tell(s)
 		return nil
+	}
+	if m.Watch {
+		return &Rejection{CodeSpectator, "spectators may not send"}
 	}
 	if len(s.Body) > MaxBody {
 		return &Rejection{CodeBadMessage, "the body is over 64 KiB"}

@@ -12,9 +12,11 @@ type Player struct {
 	ID     string `json:"id"`
 	Name   string `json:"name"`
 	Online bool   `json:"online"` // a connection of it listens
+	// Spectator: it only watches. See [Watched].
+	Spectator bool `json:"spectator,omitempty"`
 }
 
-// member is a player and what the engine remembers of it. Its owner is the Instance.
+// member is a player, or a spectator, and what the engine remembers of it. Its owner is the Instance.
 type member struct {
 	ID     string `json:"id"`
 	Name   string `json:"name,omitempty"`
@@ -25,6 +27,7 @@ type member struct {
 	Hold   int64  `json:"hold,omitempty"`  // while not online: how long that is in all
 	// New: it has not been online yet, so that coming online is no news.
 	New   bool   `json:"new,omitempty"`
+	Watch bool   `json:"watch,omitempty"` // a spectator
 	Marks []mark `json:"marks,omitempty"` // of its latest connections, oldest first
 }
 
@@ -37,7 +40,7 @@ type mark struct {
 // keptMarks is how many connections of a member have a mark.
 const keptMarks = 4
 
-func (m *member) player() Player { return Player{m.ID, m.Name, m.Online} }
+func (m *member) player() Player { return Player{m.ID, m.Name, m.Online, m.Watch} }
 
 // handled reports whether an event with these two counters has been handled before.
 func (m *member) handled(seq uint64, conn string, connSeq uint64) bool {
@@ -82,6 +85,14 @@ func (m *member) attach(conn string) (resumed bool) {
 	return resumed
 }
 
+// goOn takes over what is known of the member's connections and messages.
+func (m *member) goOn(before *member) {
+	m.Seq, m.Online, m.Conn, m.Marks = before.Seq, before.Online, before.Conn, before.Marks
+	if m.New = before.New; m.Online {
+		m.Until, m.Hold = 0, 0
+	}
+}
+
 func (in *Instance) add(user, name string) *member {
 	m := &member{ID: user, Name: name, New: true}
 	in.hold(m, "")
@@ -112,7 +123,7 @@ func (in *Instance) Conns() iter.Seq2[string, string] {
 	}
 }
 
-// Online is how many members have a connection that listens.
+// Online is how many members, and spectators, have a connection that listens.
 func (in *Instance) Online() int {
 	n := 0
 	for _, m := range in.members {
@@ -124,7 +135,15 @@ func (in *Instance) Online() int {
 }
 
 // Members is how many players the room has.
-func (in *Instance) Members() int { return len(in.members) }
+func (in *Instance) Members() int {
+	n := 0
+	for _, m := range in.members {
+		if !m.Watch {
+			n++
+		}
+	}
+	return n
+}
 
 // Handled is the highest Seq of the user that was handled, 0 for none and for a user that is no member.
 func (in *Instance) Handled(user string) uint64 {

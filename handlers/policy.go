@@ -52,6 +52,12 @@ type Policy struct {
 	Queue int
 	// Boards: the game's leaderboards; each of a mode of its own. Default: none.
 	Boards []Board
+	// Spectators: how many may watch a room besides its players, 0 to 1,000; default 0. See [Watched].
+	Spectators int
+	// OwnerCloses: the owner of a room may close it. Default: it ends when the game ends it, or when the last player leaves.
+	OwnerCloses bool
+	// Labels: by what players may look for rooms, at most 8; [Open] gives them their values. Default: none.
+	Labels []Label
 }
 
 // Graces are how long a seat is held for a player who is suspended, by cause; where one is 0, [Policy].Grace holds.
@@ -69,6 +75,9 @@ const (
 	ReasonGatewayLost  = "gateway_lost" // Graces.Gateway: the gateway is silent
 	ReasonSignedOut    = "signed_out"   // Graces.Kicked: the session has ended
 )
+
+// ReasonSpectator is that of an EventJoin or EventAttach of one who only watches.
+const ReasonSpectator = "spectator"
 
 // graceOf is how long a member is waited for.
 func (p *Policy) graceOf(reason string) time.Duration {
@@ -109,6 +118,12 @@ func (p Policy) filled() (Policy, error) {
 		p.Keep = k
 	}
 	if err := fill(&p.Capacity, "Capacity", 2, 1, MaxCapacity); err != nil {
+		return p, err
+	}
+	if p.Spectators < 0 || p.Spectators > MaxCapacity {
+		return p, fmt.Errorf("Spectators is %d; write 0 to %d", p.Spectators, MaxCapacity)
+	}
+	if err := checkLabels(p.Labels); err != nil {
 		return p, err
 	}
 	if err := fill(&p.Grace, "Grace", time.Minute, time.Millisecond, 24*time.Hour); err != nil {

@@ -6,10 +6,20 @@ import "time"
 // game's hook unless the step is undone.
 
 type presenceBody struct {
-	User   string `json:"user"`
-	Name   string `json:"name"`
-	Reason string `json:"reason,omitempty"`
-	Until  int64  `json:"until,omitempty"` // milliseconds since 1970
+	User      string `json:"user"`
+	Name      string `json:"name"`
+	Reason    string `json:"reason,omitempty"`
+	Until     int64  `json:"until,omitempty"` // milliseconds since 1970
+	Spectator bool   `json:"spectator,omitempty"`
+}
+
+// presence puts what becomes of a member: to everybody, or of a spectator to itself.
+func (r *Room) presence(typ string, m *member, reason string, until int64) *Output {
+	out := r.system(typ, presenceBody{m.ID, m.Name, reason, until, m.Watch})
+	if m.Watch {
+		out.To = []string{m.ID}
+	}
+	return out
 }
 
 // system puts an output of the engine, to everybody.
@@ -22,7 +32,7 @@ func (r *Room) system(typ string, body any) *Output {
 // join takes s.User in. One who is in already is no news.
 func (in *Instance) join(s *step) error {
 	m := in.byID[s.User]
-	if m == nil {
+	if m == nil || m.Watch && !s.watches() {
 		return in.takeIn(s)
 	}
 	in.again(m, s)
@@ -32,10 +42,17 @@ func (in *Instance) join(s *step) error {
 	return nil
 }
 
-// takeIn makes s.User a member, or lets it go again when s is undone.
+// watches reports whether an EventJoin or EventAttach is of one who only watches.
+func (s *step) watches() bool { return s.Reason == ReasonSpectator }
+
+// takeIn makes s.User a member, or lets it go again when s is undone. One who has watched is a player from now on.
 func (in *Instance) takeIn(s *step) error {
 	r := &in.room
 	r.joining = true
+	before := in.byID[s.User]
+	if before != nil {
+		in.remove(before)
+	}
 	if s.undone {
 		in.tell(s)
 		out := r.system("$left", presenceBody{User: s.User, Name: s.Name, Reason: "refused"})
@@ -44,12 +61,19 @@ func (in *Instance) takeIn(s *step) error {
 		return nil
 	}
 	m := in.add(s.User, s.Name)
+	if before != nil {
+		m.goOn(before)
+	}
+	m.Watch = s.watches()
 	m.note(s.Seq, s.Conn, s.ConnSeq)
 	if s.Kind == EventAttach {
 		m.attach(s.Conn)
 	}
 	r.seated = []string{m.ID}
-	r.system("$joined", presenceBody{User: m.ID, Name: m.Name})
+	r.presence("$joined", m, "", 0)
+	if m.Watch {
+		return in.hook(s, in.rules.watched, m)
+	}
 	return in.hook(s, in.rules.joined, m)
 }
 
@@ -64,7 +88,7 @@ func (in *Instance) again(m *member, s *step) {
 // attach puts s.User online.
 func (in *Instance) attach(s *step) error {
 	m := in.byID[s.User]
-	if m == nil {
+	if m == nil || m.Watch && !s.watches() {
 		return in.takeIn(s)
 	}
 	in.again(m, s)
@@ -73,7 +97,10 @@ func (in *Instance) attach(s *step) error {
 	if !resumed {
 		return nil
 	}
-	in.room.system("$resumed", presenceBody{User: m.ID, Name: m.Name})
+	in.room.presence("$resumed", m, "", 0)
+	if m.Watch {
+		return nil
+	}
 	return in.hook(s, in.rules.resumed, m)
 }
 
@@ -86,19 +113,36 @@ func (in *Instance) detach(s *step) error {
 	}
 	m.Online = false
 	in.hold(m, s.Reason)
-	in.room.system("$suspended", presenceBody{m.ID, m.Name, s.Reason, m.Until / int64(time.Millisecond)})
+	in.room.presence("$suspended", m, s.Reason, m.Until/int64(time.Millisecond))
+	if m.Watch {
+		return nil
+	}
 	return in.hook(s, in.rules.suspended, m)
 }
 
 // leave lets s.User go.
 func (in *Instance) leave(s *step) error {
 	m := in.byID[s.User]
+	in.letGo(m, s.Reason)
+	if m.Watch {
+		return in.hook(s, in.rules.unwatched, m)
+	}
+	if in.Members() == 0 { // nobody is left to be watched
+		for len(in.members) > 0 {
+			in.letGo(in.members[0], reasonEmpty)
+		}
+	}
+	return in.hook(s, in.rules.left, m)
+}
+
+// reasonEmpty is why spectators leave when the last player has left.
+const reasonEmpty = "empty"
+
+func (in *Instance) letGo(m *member, reason string) {
 	in.remove(m)
 	m.Online = false
-	r := &in.room
-	r.unseated = []string{m.ID}
-	r.system("$left", presenceBody{User: m.ID, Name: m.Name, Reason: s.Reason}).Unseat = m.ID
-	return in.hook(s, in.rules.left, m)
+	in.room.unseated = append(in.room.unseated, m.ID)
+	in.room.presence("$left", m, reason, 0).Unseat = m.ID
 }
 
 func (in *Instance) hook(s *step, h hook, m *member) error {

@@ -10,6 +10,7 @@ const (
 	CodeUnknownType = "unknown_type" // the game has no handler for the message's type
 	CodeBadMessage  = "bad_message"  // the body is not what the handler takes
 	CodeNotSeated   = "not_seated"   // the sender is no member of the room
+	CodeSpectator   = "spectator"    // the sender only watches
 	CodeBadOptions  = "bad_options"  // the options of a new room are not what the game takes
 	CodeInternal    = "internal"     // the handler failed; the log says how
 )

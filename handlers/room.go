@@ -83,13 +83,22 @@ func (r *Room) From() string { return r.from }
 // Reason says why a player has left or is suspended: a stable word. "timeout": the grace time is over.
 func (r *Room) Reason() string { return r.reason }
 
-// Players are the members in the order in which they joined. The slice is the caller's.
+// Players are the members in the order in which they joined, without spectators. The slice is the caller's.
 func (r *Room) Players() []Player {
-	players := make([]Player, len(r.in.members))
-	for i, m := range r.in.members {
-		players[i] = m.player()
+	return r.people(false)
+}
+
+// Spectators are those who only watch, in the order in which they came. The slice is the caller's.
+func (r *Room) Spectators() []Player { return r.people(true) }
+
+func (r *Room) people(watch bool) []Player {
+	people := make([]Player, 0, len(r.in.members))
+	for _, m := range r.in.members {
+		if m.Watch == watch {
+			people = append(people, m.player())
+		}
 	}
-	return players
+	return people
 }
 
 // Now is the room's time: that of the event, never before an earlier one's. UTC.

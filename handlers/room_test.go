@@ -162,7 +162,7 @@ func TestPlayersInJoinOrder(t *testing.T) {
 	room := doing(t, func(room *handlers.Room) error { got = room.Players(); return nil })
 	room.Detach("bob")
 	must(t, room.Send("ann", "do", nil))
-	if want := []handlers.Player{{"ann", "ann", true}, {"bob", "bob", false}, {"cid", "cid", true}}; !slices.Equal(got, want) {
+	if want := []handlers.Player{{"ann", "ann", true, false}, {"bob", "bob", false, false}, {"cid", "cid", true, false}}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

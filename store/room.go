@@ -14,7 +14,7 @@ const (
 	Closed  RoomState = "closed"  // over
 )
 
-// Room is a room as the lobby shows it. Players is derived from the seats.
+// Room is a room as the lobby shows it. Players, Spectators and Owner are derived from the seats.
 type Room struct {
 	ID        string
 	Game      string
@@ -23,22 +23,46 @@ type Room struct {
 	Players   int
 	Capacity  int
 	CreatedAt time.Time // microseconds
+
+	Spectators    int
+	MaxSpectators int
+	Private       bool   // not listed, and entered by the code or an invitation
+	Code          string // of a private room; "" when it is closed
+	// Owner is the player who made the room; when it leaves, the one who has sat there longest. "": the room has none, or
+	// nobody sits there. See [Doors].
+	Owner  string
+	Labels Labels
 }
+
+// Labels are what rooms of a game are found by, by name: texts (string) and numbers (int64). They stay as they are.
+type Labels map[string]any
 
 // RoomFilter chooses rooms; empty fields choose all.
 type RoomFilter struct {
 	Game    string
 	Version string
 	State   RoomState
+	Free    bool          // with a free seat; of rooms that are not closed
+	Labels  []LabelFilter // all of them; of rooms that are neither closed nor private. With Game only
+	Private bool          // private ones too
+}
+
+// LabelFilter chooses rooms with a label of this Name: that is Text or, if Text is empty, that is a number Least to Most.
+type LabelFilter struct {
+	Name        string
+	Text        string
+	Least, Most int64
 }
 
 // Rooms keeps the rooms.
 type Rooms interface {
-	// CreateRoom keeps a new open room with its first memory, and a joining seat for user, if there is one.
+	// CreateRoom keeps a new open room with its first memory, and a joining seat for user, if there is one. With an Owner, which
+	// can only be user, the room will always have one. ErrCodeTaken.
 	CreateRoom(ctx context.Context, r Room, memory []byte, user string) error
 	// Room: ErrNotFound.
 	Room(ctx context.Context, id string) (Room, error)
 	// Rooms lists rooms, newest first, at most limit (1 to 100) from cursor on ("" begins); next is "" at the end.
+	// Where f is seldom met a page may have fewer, or none, and yet a next one: so a call looks at a bounded number of rooms.
 	// A malformed cursor is ErrNotFound.
 	Rooms(ctx context.Context, f RoomFilter, cursor string, limit int) (rooms []Room, next string, err error)
 	// LiveRooms lists ids of rooms that are not closed, of the given game and version, ordered by id, after the id
@@ -72,15 +96,18 @@ type Seat struct {
 	Name  string // the account's
 	State SeatState
 	Since time.Time // of this state
+
+	Spectator bool   // sees what everybody in the room sees and has no say; does not count as a player
+	Reason    string // why a leaving one is: a stable word, "": its user has left
 }
 
 // Seats keeps who sits where.
 type Seats interface {
-	// TakeSeat gives user a seat in the room; one it has already is given again (a leaving one joins again).
-	// ErrNotFound, ErrRoomClosed, ErrRoomFull.
+	// TakeSeat gives user a seat in the room; one it has already is given again (a leaving one joins again; a spectator
+	// becomes a player). ErrNotFound, also of a private room to which user is not invited; ErrRoomClosed, ErrRoomFull, ErrBanned.
 	TakeSeat(ctx context.Context, room, user string, now time.Time) (Seat, error)
-	// TakeAnySeat gives user a seat in some open room of the game and version that has a free one and where it
-	// does not sit; the fullest first. ErrNotFound: there is none.
+	// TakeAnySeat gives user a seat in some open room of the game and version, not a private one, that has a free one and where it
+	// does not sit and is not banned; the fullest first. ErrNotFound: there is none.
 	TakeAnySeat(ctx context.Context, game, version, user string, now time.Time) (Seat, error)
 	// GiveUpSeat makes the seat leaving. ErrNotFound.
 	GiveUpSeat(ctx context.Context, room, user string, now time.Time) error

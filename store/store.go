@@ -28,7 +28,7 @@ var (
 	ErrPartyFull      = errors.New("party is full")            // it has as many members as it may
 	ErrPartyChanged   = errors.New("party has changed")        // it has not the members that were named
 	ErrNotLeader      = errors.New("player is not the leader") // of the party
-	ErrCodeTaken      = errors.New("code is taken")            // another party has it
+	ErrCodeTaken      = errors.New("code is taken")            // another party, or room, has it
 	ErrSearching      = errors.New("already searching")        // a ticket is open
 	ErrTicketOver     = errors.New("ticket is over")           // or not in the state that was meant
 	ErrSeated         = errors.New("player has a seat")        // in another room of the game
@@ -54,6 +54,7 @@ type Store interface {
 	Notes
 	Parties
 	Matching
+	Doors
 	// Ready reports whether the database answers now.
 	Ready(ctx context.Context) error
 	Close() error

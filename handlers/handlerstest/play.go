@@ -26,6 +26,20 @@ func (r *Room) Seat(user string) error {
 	return outcome(r.Play(handlers.Event{Kind: handlers.EventJoin, User: user, Name: user}))
 }
 
+// Watch lets users in as spectators and connects them. It returns the first refusal or failure.
+func (r *Room) Watch(users ...string) error {
+	r.t.Helper()
+	for _, user := range users {
+		err := outcome(r.Play(handlers.Event{Kind: handlers.EventJoin, User: user, Name: user, Reason: handlers.ReasonSpectator}))
+		if err != nil {
+			return err
+		}
+		r.conns[user]++
+		r.quiet(handlers.Event{Kind: handlers.EventAttach, User: user, Name: user, Conn: r.conn(user), Reason: handlers.ReasonSpectator})
+	}
+	return nil
+}
+
 // Attach connects user by a new connection.
 func (r *Room) Attach(user string) {
 	r.t.Helper()

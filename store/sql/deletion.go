@@ -42,6 +42,9 @@ var forgetting = []string{
 	`DELETE FROM party_invites WHERE account = $1`,
 	`DELETE FROM party_invites WHERE inviter = $1`,
 	`DELETE FROM party_members WHERE account = $1`,
+	`DELETE FROM room_bans WHERE account = $1`,
+	`DELETE FROM room_invites WHERE account = $1`,
+	`DELETE FROM room_invites WHERE inviter = $1`,
 }
 
 const (

@@ -42,9 +42,9 @@ func known(err error) bool {
 	for _, sentinel := range []error{
 		store.ErrNotFound, store.ErrNameTaken, store.ErrRoomFull, store.ErrRoomClosed, store.ErrStaleTerm,
 		store.ErrUnavailable, store.ErrNewerSchema, store.ErrIdentityTaken, store.ErrPlatformLinked, store.ErrLastIdentity,
-		store.ErrShort, store.ErrFull,
 		store.ErrInParty, store.ErrPartyFull, store.ErrPartyChanged, store.ErrNotLeader, store.ErrCodeTaken, store.ErrSearching,
 		store.ErrTicketOver, store.ErrSeated,
+		store.ErrShort, store.ErrFull, store.ErrBanned, store.ErrNotOwner, store.ErrNotSeated, store.ErrPlays,
 	} {
 		if errors.Is(err, sentinel) {
 			return true

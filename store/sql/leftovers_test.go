@@ -209,6 +209,16 @@ func (p player) live() (end func()) {
 	p.do("make another party", err)
 	p.do("be invited", s.InviteToParty(ctx, "another", "other", p.id, noon))
 	p.do("search", s.AddTicket(ctx, store.Ticket{ID: "ticket", Game: "h", Players: []store.TicketPlayer{{User: p.id}}, Since: noon}))
+	// Its own room, to which others are invited, and another's, to which it was invited and from which it is banned.
+	p.do("create its room", s.CreateRoom(ctx, store.Room{ID: "its own", Game: "g", Version: "1", Capacity: 4, Owner: p.id, CreatedAt: noon}, nil, p.id))
+	p.do("invite", s.Invite(ctx, store.Invitation{Room: "its own", User: "other", By: p.id, Until: noon.Add(time.Hour)}, noon))
+	p.do("create another's room", s.CreateRoom(ctx, store.Room{ID: "another's", Game: "g", Version: "1", Capacity: 4, Owner: "other", CreatedAt: noon}, nil, "other"))
+	_, err = s.Kick(ctx, "another's", "other", p.id, true, noon)
+	p.do("ban", err)
+	p.do("create a third room", s.CreateRoom(ctx, store.Room{ID: "a third", Game: "g", Version: "1", Capacity: 4, Owner: "other", CreatedAt: noon}, nil, "other"))
+	p.do("be invited", s.Invite(ctx, store.Invitation{Room: "a third", User: p.id, By: "other", Until: noon.Add(time.Hour)}, noon))
+	its, err := s.TakeUp(ctx, "its own")
+	p.do("take up", err)
 
 	// A room that goes on, with letters of the player's that may come again and that do not, and one that is over.
 	rooms := map[string]store.Record{}
@@ -233,6 +243,8 @@ func (p player) live() (end func()) {
 	return func() {
 		r := rooms["goes on"]
 		_, err := s.Commit(ctx, &store.Commit{Room: "goes on", Term: r.Term, Epoch: r.Epoch, N: 1, Published: 1, Unseated: []string{p.id}, Forget: 1})
+		p.do("let go", err)
+		_, err = s.Commit(ctx, &store.Commit{Room: "its own", Term: its.Term, Epoch: its.Epoch, N: 1, Published: 1, Unseated: []string{p.id}})
 		p.do("let go", err)
 		_, err = s.ForgetFarewells(ctx, noon.Add(time.Hour), 10)
 		p.do("forget farewells", err)

@@ -25,7 +25,7 @@ const (
 	waitAgain    = `UPDATE tickets SET state = 'waiting', offer = '' WHERE id = $1`
 
 	selectBackfills = `SELECT b.room, b.wants, b.places, b.since,
-		r.capacity - (SELECT count(*) FROM seats s WHERE s.room = b.room AND s.state <> 'leaving')
+		r.capacity - (SELECT count(*) FROM seats s WHERE s.room = b.room AND s.state <> 'leaving' AND NOT s.watch)
 		FROM backfills b JOIN rooms r ON r.id = b.room
 		WHERE b.game = $1 AND b.mode = $2 AND b.room > $3 AND r.state <> 'closed' ORDER BY b.room LIMIT $4`
 	fillBackfill = `UPDATE backfills SET places = places - $2 WHERE room = $1 AND places >= $2`
@@ -259,13 +259,13 @@ func (s *Store) seatAll(ctx context.Context, q querier, m *store.Placement, user
 	}
 	for _, user := range users {
 		if !m.Backfill {
-			_, err := q.exec(ctx, upsertSeat, m.Room.ID, user, now.UnixMicro())
+			_, err := q.exec(ctx, upsertSeat, m.Room.ID, user, now.UnixMicro(), false, 0)
 			if err != nil {
 				return err
 			}
 			continue
 		}
-		if _, err := s.takeSeat(ctx, q, m.Room.ID, user, now, false, false); err != nil {
+		if _, err := s.takeSeat(ctx, q, m.Room.ID, user, now, entry{byCode: true}); err != nil {
 			return err
 		}
 	}

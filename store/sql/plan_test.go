@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/madang-games/madang/internal/testservers"
+	"github.com/madang-games/madang/store"
 )
 
 // What runs often must find its rows by an index, however many there are.
@@ -18,7 +22,25 @@ func TestSQLiteScansNoTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	list := func(f store.RoomFilter) string {
+		page, last := listing(f, spot{1, "r"}, 20)
+		if last != nil {
+			return page.query + " -- " + last.query
+		}
+		return page.query
+	}
+	desert := []store.LabelFilter{{Name: "track", Text: "desert"}}
 	for _, c := range []struct{ query, want string }{
+		{list(store.RoomFilter{Game: "g", State: store.Open}), "SEARCH r USING INDEX rooms_listed_by_game (game=? AND (created_at,id)<(?,?))"},
+		{list(store.RoomFilter{State: store.Open}), "SEARCH r USING INDEX rooms_listed_by_age ((created_at,id)<(?,?))"},
+		{list(store.RoomFilter{Game: "g"}), "SEARCH r USING INDEX rooms_by_game (game=? AND (created_at,id)<(?,?))"},
+		{list(store.RoomFilter{Game: "g", Free: true}), "SEARCH r USING INDEX rooms_listed_by_game (game=? AND (created_at,id)<(?,?))"},
+		{list(store.RoomFilter{Game: "g", Labels: desert}), "SEARCH l USING COVERING INDEX room_labels_by_text (game=? AND name=? AND text=? AND (created_at,room)<(?,?))"},
+		{list(store.RoomFilter{Game: "g", Labels: []store.LabelFilter{{Name: "level", Least: 3, Most: 5}}}), "USING PRIMARY KEY (room=? AND name=?)"},
+		{selectRoomCode, "SEARCH rooms USING INDEX rooms_by_code (code=?)"},
+		{selectRoomOwner, "SEARCH s USING PRIMARY KEY (room=?)"},
+		{selectRoomInvite, "SEARCH room_invites USING PRIMARY KEY (room=? AND account=?)"},
+		{forgetting[slices.IndexFunc(forgetting, func(s string) bool { return strings.Contains(s, "room_invites WHERE inviter") })], "SEARCH room_invites USING"},
 		{deleteLog, "SEARCH log USING PRIMARY KEY (room=? AND (epoch,last)<(?,?))"},
 		{selectLog, "SEARCH log USING PRIMARY KEY (room=? AND epoch=? AND last>?)"},
 		{selectAlive, "SEARCH r USING INDEX rooms_alive_by_game (game=? AND version=? AND id>?)"},
@@ -83,6 +105,65 @@ func TestSQLiteScansNoTable(t *testing.T) {
 		}
 		if got := strings.Join(plan, "\n"); !strings.Contains(got, c.want) {
 			t.Errorf("%s\ngot plan\n%s\nwant in it\n%s", c.query, got, c.want)
+		}
+	}
+}
+
+// Lists of rooms read an index in order, and stop.
+func TestPostgreSQLListsRoomsByIndexes(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), Config{DSN: testservers.Postgres(t), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	// Enough of them for their order to be worth an index.
+	err = s.db.write(t.Context(), func(ctx context.Context, q querier) error {
+		for _, query := range []string{
+			`INSERT INTO rooms (id, game, version, state, capacity, created_at, swept)
+				SELECT 'room-' || i, CASE WHEN i % 20 = 0 THEN 'g' ELSE 'h' END, '1', 'open', 2, i, FALSE FROM generate_series(1, 20000) i`,
+			`INSERT INTO room_labels (room, name, game, created_at, text, number)
+				SELECT id, 'track', game, created_at, CASE WHEN created_at % 50 = 0 THEN 'desert' ELSE 'forest' END, NULL FROM rooms`,
+			`INSERT INTO room_labels (room, name, game, created_at, text, number) SELECT id, 'level', game, created_at, NULL, created_at % 10 FROM rooms`,
+			`ANALYZE rooms`, `ANALYZE room_labels`,
+		} {
+			if _, err := q.exec(ctx, query); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		filter store.RoomFilter
+		want   string
+	}{
+		{store.RoomFilter{Game: "g", State: store.Open}, "rooms_listed_by_game"},
+		{store.RoomFilter{State: store.Open}, "rooms_listed_by_age"},
+		{store.RoomFilter{Game: "g", Free: true}, "rooms_listed_by_game"},
+		{store.RoomFilter{Game: "g", Labels: []store.LabelFilter{{Name: "level", Least: 3, Most: 5}}}, "rooms_listed_by_game"},
+		{store.RoomFilter{Game: "g", Labels: []store.LabelFilter{{Name: "track", Text: "desert"}}}, "room_labels_by_text"},
+	} {
+		page, last := listing(c.filter, spot{15_000, "r"}, 20)
+		for _, query := range []*clauses{page, last} {
+			if query == nil {
+				continue
+			}
+			var plan []string
+			err := s.db.read(t.Context(), func(ctx context.Context, q querier) error {
+				return all(ctx, q, "EXPLAIN "+query.query, query.args, func(rows *stdsql.Rows) error {
+					var line string
+					err := rows.Scan(&line)
+					plan = append(plan, line)
+					return err
+				})
+			})
+			got := strings.Join(plan, "\n")
+			if err != nil || !strings.Contains(got, c.want) || strings.Contains(got, "Seq Scan") {
+				t.Errorf("%s\ngot plan %v\n%s\nwant in it %s, and no Seq Scan", query.query, err, got, c.want)
+			}
 		}
 	}
 }

@@ -99,12 +99,10 @@ func (d *postgresDB) raiseMany(ctx context.Context, group []*job[*raising]) erro
 	})
 	batch.Queue(selectRooms, rooms).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
-			var room store.Room
-			var created int64
-			if err := rows.Scan(&room.ID, &room.Game, &room.Version, &room.State, &room.Capacity, &created, &room.Players); err != nil {
+			room, err := scanRoom(rows)
+			if err != nil {
 				return err
 			}
-			room.CreatedAt = fromMicros(created)
 			if r := found[room.ID]; r != nil {
 				r.Room = room
 			}

@@ -29,7 +29,7 @@ const (
 	seatSeat   = `UPDATE seats SET state = 'seated', since = $3, again = FALSE WHERE room = $1 AND account = $2 AND state = 'joining'`
 
 	updateState  = `UPDATE rooms SET state = $2 WHERE id = $1 AND state <> $2`
-	countSeats   = `SELECT count(*) FROM seats WHERE room = $1 AND state <> 'leaving'`
+	countSeats   = `SELECT count(*) FROM seats WHERE room = $1 AND state <> 'leaving' AND NOT watch`
 	closeRecord  = `UPDATE records SET closed = TRUE, wake = FALSE WHERE room = $1`
 	dropSeats    = `DELETE FROM seats WHERE room = $1`
 	dropRoomsLog = `DELETE FROM log WHERE room = $1`
@@ -222,7 +222,7 @@ func closeRoom(ctx context.Context, q querier, c *store.Commit) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	drop := []string{closeRecord, dropSeats}
+	drop := []string{closeRecord, dropSeats, dropCode, dropLabels, dropBans, dropRoomInvites}
 	if !remembered {
 		drop = append(drop, dropRoomsLog)
 	}

@@ -11,12 +11,15 @@ import (
 	"github.com/madang-games/madang/store"
 )
 
-const roomColumns = `r.id, r.game, r.version, r.state, r.capacity, r.created_at,
-	(SELECT count(*) FROM seats s WHERE s.room = r.id AND s.state <> 'leaving')`
+const roomColumns = `r.id, r.game, r.version, r.state, r.capacity, r.created_at, r.spectators, r.private, COALESCE(r.code, ''), r.labels,
+	(SELECT count(*) FROM seats s WHERE s.room = r.id AND s.state <> 'leaving' AND NOT s.watch),
+	CASE WHEN r.spectators = 0 THEN 0 ELSE (SELECT count(*) FROM seats s WHERE s.room = r.id AND s.state <> 'leaving' AND s.watch) END,
+	COALESCE(CASE WHEN r.owned THEN (SELECT s.account FROM seats s WHERE s.room = r.id AND s.state <> 'leaving' AND NOT s.watch
+		ORDER BY s.owns DESC, s.taken, s.account LIMIT 1) END, '')`
 
 const (
-	insertRoom = `INSERT INTO rooms (id, game, version, state, capacity, created_at, swept)
-		VALUES ($1, $2, $3, $4, $5, $6, FALSE)`
+	insertRoom = `INSERT INTO rooms (id, game, version, state, capacity, created_at, swept, owned, private, code, spectators, labels)
+		VALUES ($1, $2, $3, $4, $5, $6, FALSE, $7, $8, $9, $10, $11)`
 	insertRecord = `INSERT INTO records (room, term, closed, wake, epoch, n, published, memory)
 		VALUES ($1, 0, FALSE, FALSE, 1, 0, 0, $2)`
 	selectRoom  = `SELECT ` + roomColumns + ` FROM rooms r WHERE r.id = $1`
@@ -28,10 +31,16 @@ const (
 	updateSwept   = `UPDATE rooms SET swept = TRUE WHERE id = $1 AND state = 'closed' AND NOT swept`
 )
 
-func scanRoom(rows *stdsql.Rows) (r store.Room, err error) {
+// scanRoom reads roomColumns.
+func scanRoom(rows interface{ Scan(dest ...any) error }) (r store.Room, err error) {
 	var created int64
-	err = rows.Scan(&r.ID, &r.Game, &r.Version, &r.State, &r.Capacity, &created, &r.Players)
+	var labels string
+	err = rows.Scan(&r.ID, &r.Game, &r.Version, &r.State, &r.Capacity, &created, &r.MaxSpectators, &r.Private, &r.Code, &labels,
+		&r.Players, &r.Spectators, &r.Owner)
 	r.CreatedAt = fromMicros(created)
+	if err == nil {
+		r.Labels, err = parseLabels(labels)
+	}
 	return r, err
 }
 
@@ -50,12 +59,15 @@ func room(ctx context.Context, q querier, id string) (r store.Room, err error) {
 
 // CreateRoom implements [store.Rooms]. r.State and r.Players are not looked at. ErrNotFound: there is no such user.
 func (s *Store) CreateRoom(ctx context.Context, r store.Room, memory []byte, user string) error {
+	if r.Owner != "" && r.Owner != user {
+		return fmt.Errorf("create room: %q, who does not sit there, can't be its owner", r.Owner)
+	}
 	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
 		r.State = store.Open
 		if err := createRoom(ctx, q, r, memory); err != nil || user == "" {
 			return err
 		}
-		_, err := q.exec(ctx, upsertSeat, r.ID, user, r.CreatedAt.UnixMicro())
+		_, err := q.exec(ctx, upsertSeat, r.ID, user, r.CreatedAt.UnixMicro(), false, 1)
 		if foreignKey(err) {
 			return store.ErrNotFound
 		}
@@ -69,10 +81,22 @@ func createRoom(ctx context.Context, q querier, r store.Room, memory []byte) err
 	if memory == nil {
 		memory = []byte{}
 	}
-	if _, err := q.exec(ctx, insertRoom, r.ID, r.Game, r.Version, string(r.State), r.Capacity, r.CreatedAt.UnixMicro()); err != nil {
+	labels, err := formatLabels(r.Labels)
+	if err != nil {
 		return err
 	}
-	_, err := q.exec(ctx, insertRecord, r.ID, memory)
+	_, err = q.exec(ctx, insertRoom, r.ID, r.Game, r.Version, string(r.State), r.Capacity, r.CreatedAt.UnixMicro(),
+		r.Owner != "", r.Private, stdsql.NullString{String: r.Code, Valid: r.Code != ""}, r.MaxSpectators, labels)
+	if r.Code != "" && duplicate(err) {
+		return store.ErrCodeTaken
+	}
+	if err != nil {
+		return err
+	}
+	if err := label(ctx, q, r); err != nil {
+		return err
+	}
+	_, err = q.exec(ctx, insertRecord, r.ID, memory)
 	return err
 }
 
@@ -85,64 +109,14 @@ func (s *Store) Room(ctx context.Context, id string) (r store.Room, err error) {
 	return r, s.failed(ctx, "find room", err)
 }
 
-// Rooms implements [store.Rooms]. A room that is made while somebody turns the pages is on none of the later ones.
-func (s *Store) Rooms(ctx context.Context, f store.RoomFilter, cursor string, limit int) ([]store.Room, string, error) {
-	limit = min(max(limit, 1), 100)
-	var where []string
-	var args []any
-	and := func(term string, values ...any) {
-		for _, v := range values {
-			args = append(args, v)
-			term = strings.Replace(term, "?", "$"+strconv.Itoa(len(args)), 1)
-		}
-		where = append(where, term)
-	}
-	if cursor != "" {
-		created, id, err := parseCursor(cursor)
-		if err != nil {
-			return nil, "", s.failed(ctx, "list rooms", err)
-		}
-		and("(r.created_at, r.id) < (?, ?)", created, id)
-	}
-	if f.Game != "" {
-		and("r.game = ?", f.Game)
-	}
-	if f.Version != "" {
-		and("r.version = ?", f.Version)
-	}
-	if f.State != "" {
-		and("r.state = ?", string(f.State))
-		if f.State != store.Closed {
-			and("r.state <> 'closed'") // said so that the index of living rooms may be used
-		}
-	}
-	query := `SELECT ` + roomColumns + ` FROM rooms r`
-	if len(where) > 0 {
-		query += ` WHERE ` + strings.Join(where, ` AND `)
-	}
-	args = append(args, limit+1)
-	query += ` ORDER BY r.created_at DESC, r.id DESC LIMIT $` + strconv.Itoa(len(args))
-	var rooms []store.Room
-	err := s.db.read(ctx, func(ctx context.Context, q querier) error {
-		return all(ctx, q, query, args, func(rows *stdsql.Rows) error {
-			r, err := scanRoom(rows)
-			rooms = append(rooms, r)
-			return err
-		})
-	})
-	if err != nil {
-		return nil, "", s.failed(ctx, "list rooms", err)
-	}
-	if len(rooms) <= limit {
-		return rooms, "", nil
-	}
-	rooms = rooms[:limit]
-	return rooms, formatCursor(rooms[limit-1]), nil
+// spot is where a room stands in a list; as a cursor it is base64 of "<microseconds> <id>".
+type spot struct {
+	created int64
+	id      string
 }
 
-// A cursor is the place of the last room given: base64 of "<microseconds> <id>".
-func formatCursor(r store.Room) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", r.CreatedAt.UnixMicro(), r.ID))
+func (p spot) String() string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", p.created, p.id))
 }
 
 func parseCursor(cursor string) (created int64, id string, err error) {

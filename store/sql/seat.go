@@ -9,25 +9,31 @@ import (
 	"github.com/madang-games/madang/store"
 )
 
-const seatColumns = `s.room, s.account, a.name, s.state, s.since FROM seats s JOIN accounts a ON a.id = s.account`
+const seatColumns = `s.room, s.account, a.name, s.state, s.since, s.watch, s.reason FROM seats s JOIN accounts a ON a.id = s.account`
 
 const (
-	selectDoor = `SELECT state, capacity FROM rooms WHERE id = $1`
+	selectDoor  = `SELECT state, capacity FROM rooms WHERE id = $1`
+	selectEntry = `SELECT state, capacity, spectators, private FROM rooms WHERE id = $1`
 	// The seats that count, and what there is of one user.
-	selectTaken = `SELECT count(CASE WHEN state <> 'leaving' THEN 1 END), max(CASE WHEN account = $2 THEN state END),
-		max(CASE WHEN account = $2 THEN since END), (SELECT name FROM accounts WHERE id = $2 AND deleted_at IS NULL) FROM seats WHERE room = $1`
-	upsertSeat = `INSERT INTO seats (room, account, state, since, again) VALUES ($1, $2, 'joining', $3, FALSE)
-		ON CONFLICT (room, account) DO UPDATE SET state = excluded.state, since = excluded.since, again = TRUE`
+	selectTaken = `SELECT count(CASE WHEN state <> 'leaving' AND NOT watch THEN 1 END), count(CASE WHEN state <> 'leaving' AND watch THEN 1 END),
+		max(CASE WHEN account = $2 THEN state END), max(CASE WHEN account = $2 THEN since END), count(CASE WHEN account = $2 AND watch THEN 1 END),
+		(SELECT name FROM accounts WHERE id = $2 AND deleted_at IS NULL),
+		EXISTS (SELECT 1 FROM room_bans b WHERE b.room = $1 AND b.account = $2),
+		EXISTS (SELECT 1 FROM room_invites i WHERE i.room = $1 AND i.account = $2 AND i.until > $3) FROM seats WHERE room = $1`
+	upsertSeat = `INSERT INTO seats (room, account, state, since, again, watch, taken, owns) VALUES ($1, $2, 'joining', $3, FALSE, $4, $3, $5)
+		ON CONFLICT (room, account) DO UPDATE SET state = excluded.state, since = excluded.since, again = seats.again OR seats.state = 'leaving',
+			watch = excluded.watch, taken = excluded.taken, owns = excluded.owns, reason = ''`
 	// The fullest first, of equals the oldest.
 	selectFree = `SELECT o.id FROM (
 			SELECT r.id, r.capacity, r.created_at,
-				(SELECT count(*) FROM seats s WHERE s.room = r.id AND s.state <> 'leaving') AS taken
-			FROM rooms r WHERE r.state <> 'closed' AND r.state = 'open' AND r.game = $1 AND r.version = $2
+				(SELECT count(*) FROM seats s WHERE s.room = r.id AND s.state <> 'leaving' AND NOT s.watch) AS taken
+			FROM rooms r WHERE r.state <> 'closed' AND r.state = 'open' AND r.game = $1 AND r.version = $2 AND NOT r.private
 				AND NOT EXISTS (SELECT 1 FROM seats s WHERE s.room = r.id AND s.account = $3)
+				AND NOT EXISTS (SELECT 1 FROM room_bans b WHERE b.room = r.id AND b.account = $3)
 		) o WHERE o.taken < o.capacity ORDER BY o.taken DESC, o.created_at, o.id LIMIT 8`
 	// One statement, as a second one would see what came in between.
-	giveUpSeat = `UPDATE seats SET state = 'leaving', since = CASE state WHEN 'leaving' THEN since ELSE $3 END, again = FALSE
-		WHERE room = $1 AND account = $2`
+	giveUpSeat = `UPDATE seats SET state = 'leaving', since = CASE state WHEN 'leaving' THEN since ELSE $3 END,
+		reason = CASE state WHEN 'leaving' THEN reason ELSE $4 END, again = FALSE WHERE room = $1 AND account = $2`
 	selectSeat  = `SELECT ` + seatColumns + ` WHERE s.room = $1 AND s.account = $2 AND s.state <> 'leaving'`
 	selectSeats = `SELECT ` + seatColumns + ` WHERE s.account = $1 AND s.state <> 'leaving' ORDER BY s.since, s.room`
 	selectLate  = `SELECT ` + seatColumns + ` WHERE s.state <> 'seated' AND s.since < $1 ORDER BY s.since LIMIT $2`
@@ -36,7 +42,7 @@ const (
 // TakeSeat implements [store.Seats]. ErrNotFound also when there is no such user.
 func (s *Store) TakeSeat(ctx context.Context, room, user string, now time.Time) (seat store.Seat, err error) {
 	err = s.db.write(ctx, func(ctx context.Context, q querier) (err error) {
-		seat, err = s.takeSeat(ctx, q, room, user, now, false, false)
+		seat, err = s.takeSeat(ctx, q, room, user, now, entry{})
 		return err
 	})
 	if err != nil {
@@ -45,39 +51,56 @@ func (s *Store) TakeSeat(ctx context.Context, room, user string, now time.Time) 
 	return seat, nil
 }
 
-// takeSeat locks the room, so that nobody can close it or take a seat in it before the transaction has ended. With
-// stranger only an open room will do, and one in which user has no seat (else ErrRoomFull); with orSkip a room that
-// is locked is as good as ErrNotFound.
-func (s *Store) takeSeat(ctx context.Context, q querier, room, user string, now time.Time, stranger, orSkip bool) (store.Seat, error) {
-	seat := store.Seat{Room: room, User: user}
+// entry is how somebody comes into a room.
+type entry struct {
+	stranger bool // only an open room that is not private will do, and one in which the user has no seat (else ErrRoomFull)
+	orSkip   bool // a room that is locked is as good as ErrNotFound
+	watch    bool // as a spectator
+	byCode   bool // which is as good as an invitation
+}
+
+// takeSeat locks the room, so that nobody can close it or take a seat in it before the transaction has ended.
+func (s *Store) takeSeat(ctx context.Context, q querier, room, user string, now time.Time, in entry) (store.Seat, error) {
+	seat := store.Seat{Room: room, User: user, Spectator: in.watch}
 	var state store.RoomState
-	var taken, capacity int
-	if err := one(ctx, q, selectDoor+s.db.lockRow(orSkip), []any{room}, &state, &capacity); err != nil {
+	var private bool
+	var capacity, watchers int
+	if err := one(ctx, q, selectEntry+s.db.lockRow(in.orSkip), []any{room}, &state, &capacity, &watchers, &private); err != nil {
 		return seat, err
 	}
 	if state == store.Closed {
 		return seat, store.ErrRoomClosed
 	}
+	var players, watching, watches int
 	var mine, name stdsql.NullString
 	var since stdsql.NullInt64
-	if err := one(ctx, q, selectTaken, []any{room, user}, &taken, &mine, &since, &name); err != nil {
+	var banned, invited bool
+	if err := one(ctx, q, selectTaken, []any{room, user, now.UnixMicro()}, &players, &watching, &mine, &since, &watches, &name, &banned, &invited); err != nil {
 		return seat, err
 	}
 	if !name.Valid {
 		return seat, store.ErrNotFound
 	}
 	seat.Name = name.String
-	if stranger && (state != store.Open || mine.Valid) {
+	if in.stranger && (state != store.Open || mine.Valid || private || banned) {
 		return seat, store.ErrRoomFull
 	}
-	if mine.Valid && store.SeatState(mine.String) != store.Leaving {
+	inside := mine.Valid && store.SeatState(mine.String) != store.Leaving
+	if inside && in.watch == (watches > 0) {
 		seat.State, seat.Since = store.SeatState(mine.String), fromMicros(since.Int64)
 		return seat, nil
 	}
-	if taken >= capacity {
+	switch {
+	case inside && in.watch:
+		return seat, store.ErrPlays
+	case banned:
+		return seat, store.ErrBanned
+	case private && !inside && !invited && !in.byCode:
+		return seat, store.ErrNotFound
+	case in.watch && watching >= watchers, !in.watch && players >= capacity:
 		return seat, store.ErrRoomFull
 	}
-	if _, err := q.exec(ctx, upsertSeat, room, user, now.UnixMicro()); err != nil {
+	if _, err := q.exec(ctx, upsertSeat, room, user, now.UnixMicro(), in.watch, 0); err != nil {
 		return seat, err
 	}
 	seat.State, seat.Since = store.Joining, fromMicros(now.UnixMicro())
@@ -109,7 +132,7 @@ func (s *Store) TakeAnySeat(ctx context.Context, game, version, user string, now
 			for _, id := range free {
 				var seat store.Seat
 				err := s.db.write(ctx, func(ctx context.Context, q querier) (err error) {
-					seat, err = s.takeSeat(ctx, q, id, user, now, true, orSkip)
+					seat, err = s.takeSeat(ctx, q, id, user, now, entry{stranger: true, orSkip: orSkip})
 					return err
 				})
 				switch {
@@ -129,7 +152,7 @@ func (s *Store) TakeAnySeat(ctx context.Context, game, version, user string, now
 // GiveUpSeat implements [store.Seats]. A seat that is leaving stays so, since when it was.
 func (s *Store) GiveUpSeat(ctx context.Context, room, user string, now time.Time) error {
 	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
-		n, err := q.exec(ctx, giveUpSeat, room, user, now.UnixMicro())
+		n, err := q.exec(ctx, giveUpSeat, room, user, now.UnixMicro(), "")
 		if err == nil && n == 0 {
 			err = store.ErrNotFound
 		}
@@ -165,13 +188,18 @@ func (s *Store) PendingSeats(ctx context.Context, before time.Time, limit int) (
 func (s *Store) seats(ctx context.Context, query string, args ...any) (seats []store.Seat, err error) {
 	err = s.db.read(ctx, func(ctx context.Context, q querier) error {
 		return all(ctx, q, query, args, func(rows *stdsql.Rows) error {
-			var seat store.Seat
-			var since int64
-			err := rows.Scan(&seat.Room, &seat.User, &seat.Name, &seat.State, &since)
-			seat.Since = fromMicros(since)
+			seat, err := scanSeat(rows)
 			seats = append(seats, seat)
 			return err
 		})
 	})
 	return seats, err
+}
+
+// scanSeat reads seatColumns.
+func scanSeat(rows *stdsql.Rows) (seat store.Seat, err error) {
+	var since int64
+	err = rows.Scan(&seat.Room, &seat.User, &seat.Name, &seat.State, &since, &seat.Spectator, &seat.Reason)
+	seat.Since = fromMicros(since)
+	return seat, err
 }

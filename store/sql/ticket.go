@@ -24,7 +24,7 @@ const (
 	selectSearching = `SELECT ticket FROM ticket_players WHERE account = $1 AND open`
 	// A seat in another living room of the game.
 	selectSeatedIn = `SELECT s.room FROM seats s JOIN rooms r ON r.id = s.room
-		WHERE s.account = $1 AND s.state <> 'leaving' AND r.game = $2 AND r.state <> 'closed' AND s.room <> $3 LIMIT 1`
+		WHERE s.account = $1 AND s.state <> 'leaving' AND NOT s.watch AND r.game = $2 AND r.state <> 'closed' AND s.room <> $3 LIMIT 1`
 	selectTicket     = `SELECT ` + ticketColumns + ` FROM tickets t` + ticketJoins + ` WHERE t.id = $1 ORDER BY t.id, p.place`
 	selectTicketsOf  = `SELECT ` + ticketColumns + ` FROM (SELECT * FROM tickets WHERE id IN (SELECT ticket FROM ticket_players WHERE account = $1) ORDER BY id DESC LIMIT $2) t` + ticketJoins + ` ORDER BY t.id DESC, p.place`
 	selectPartys     = `SELECT id FROM tickets WHERE party = $1 AND ended_at = 0`

@@ -21,7 +21,7 @@ var recordCases = []testCase{
 		t.fatal("take up", err)
 		shown, err := s.Room(t.ctx(), room)
 		t.fatal("find", err)
-		equal(t, "room", r.Room, shown)
+		equal(t, "room", words(r.Room), words(shown))
 		equal(t, "players", r.Room.Players, 1)
 		equal(t, "line", words(r.Term, r.Epoch, r.N, r.Published, string(r.Memory), len(r.Log)), "1 1 0 0 begin 0")
 	}},

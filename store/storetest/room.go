@@ -13,12 +13,15 @@ var roomCases = []testCase{
 	{"KeepsEveryField", func(t *suite) {
 		s := t.open()
 		user := t.user(s)
-		r := store.Room{ID: "r1", Game: "othello", Version: "1.2", Capacity: 2, CreatedAt: begin}
+		r := store.Room{
+			ID: "r1", Game: "othello", Version: "1.2", Capacity: 2, CreatedAt: begin, MaxSpectators: 5, Private: true, Code: "ABCD2345", Owner: user,
+			Labels: store.Labels{"track": "desert", "level": int64(-3)},
+		}
 		t.fatal("create", s.CreateRoom(t.ctx(), r, []byte{1, 0, 2}, user))
 		r.State, r.Players = store.Open, 1
 		got, err := s.Room(t.ctx(), "r1")
 		t.fatal("find", err)
-		equal(t, "room", got, r)
+		equal(t, "room", words(got), words(r))
 		seat, err := s.Seat(t.ctx(), "r1", user)
 		t.fatal("find seat", err)
 		equal(t, "seat", seat, store.Seat{Room: "r1", User: user, Name: "Player 1", State: store.Joining, Since: begin})

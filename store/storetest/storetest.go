@@ -44,6 +44,9 @@ func Test(t *testing.T, fresh func(t testing.TB) Opener) {
 		{"Notes", noteCases},
 		{"Parties", partyCases},
 		{"Matching", matchCases},
+		{"RoomLists", roomListCases},
+		{"Doors", doorCases},
+		{"Moves", moveCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
