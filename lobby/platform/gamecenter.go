@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -35,30 +34,16 @@ type GameCenterConfig struct {
 // what fetchItems gave, with signature and salt in base64 and timestamp in milliseconds. Safe for concurrent use.
 type GameCenter struct {
 	config GameCenterConfig
-
-	fetching chan struct{} // holds one while somebody fetches
-	tried    time.Time     // when the last fetch began; of who fetches
-
-	mu    sync.Mutex
-	known map[string]certified // by address
-}
-
-type certified struct {
-	key   *rsa.PublicKey
-	until time.Time
+	keys   *appleKeys
 }
 
 var _ Platform = (*GameCenter)(nil)
 
 const (
-	signatureLife   = 10 * time.Minute // before and after the present
-	certificateLife = 24 * time.Hour   // until it is fetched anew
-	maxCertificates = 16
-	// certificatePause is the least time between two fetches: addresses come from players.
-	certificatePause = time.Second
-	maxIssuers       = 3 // certificates between Apple's and a root
-	appleName        = "Apple Inc."
-	leastKey         = 2048 // bits
+	signatureLife = 10 * time.Minute // before and after the present
+	maxIssuers    = 3                // certificates between Apple's and a root
+	appleName     = "Apple Inc."
+	leastKey      = 2048 // bits
 )
 
 // NewGameCenter does not wait for Apple.
@@ -69,7 +54,9 @@ func NewGameCenter(c GameCenterConfig) (*GameCenter, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &GameCenter{config: c, known: map[string]certified{}, fetching: make(chan struct{}, 1)}, nil
+	g := &GameCenter{config: c}
+	g.keys = newAppleKeys(c.Now, g.fetch)
+	return g, nil
 }
 
 // Verify implements [Platform]. Game Center has no nonce; a signature is good for 10 minutes.
@@ -99,7 +86,7 @@ func (g *GameCenter) Verify(ctx context.Context, token, nonce string) (string, e
 	case in.Timestamp > 1<<53 || now.Sub(time.UnixMilli(int64(in.Timestamp))).Abs() > signatureLife:
 		return refuse("it is not of the last 10 minutes")
 	}
-	key, err := g.key(ctx, in.Key, now)
+	key, err := g.keys.get(ctx, in.Key)
 	if err != nil {
 		return "", err
 	}
@@ -112,53 +99,13 @@ func (g *GameCenter) Verify(ctx context.Context, token, nonce string) (string, e
 	return in.Player, nil
 }
 
-// key is Apple's public key at an address, from a certificate that Apple has.
-func (g *GameCenter) key(ctx context.Context, address string, now time.Time) (*rsa.PublicKey, error) {
-	u, err := url.Parse(address)
-	if err != nil || len(address) > 500 || apple(u) != nil {
-		return nil, fmt.Errorf("%w: its key is at %.200q", ErrRefused, address)
-	}
-	if key := g.kept(address, now); key != nil {
-		return key, nil
-	}
-	select {
-	case g.fetching <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	defer func() { <-g.fetching }()
-	if key := g.kept(address, now); key != nil { // somebody has fetched it while we waited
-		return key, nil
-	}
-	if now.Sub(g.tried) < certificatePause {
-		return nil, errors.New("game center's certificates were asked for a moment ago")
-	}
-	g.tried = now
-	der, err := fetch(ctx, g.config.HTTP, address, apple)
+// fetch gets Apple's public key at an address, from a certificate that Apple has.
+func (g *GameCenter) fetch(ctx context.Context, address string) (*rsa.PublicKey, error) {
+	der, err := fetch(ctx, g.config.HTTP, address, keyAt)
 	if err != nil {
 		return nil, err
 	}
-	key, err := g.certify(ctx, der, now)
-	if err != nil {
-		return nil, err
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.known) >= maxCertificates {
-		clear(g.known)
-	}
-	g.known[address] = certified{key, now.Add(certificateLife)}
-	return key, nil
-}
-
-// kept is the key that is known for an address; nil: none is.
-func (g *GameCenter) kept(address string, now time.Time) *rsa.PublicKey {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if known, ok := g.known[address]; ok && now.Before(known.until) {
-		return known.key
-	}
-	return nil
+	return g.certify(ctx, der, g.config.Now())
 }
 
 // certify checks that the certificate is Apple's, for signing, and comes from a root that is trusted. Those between the two are
@@ -195,14 +142,6 @@ func (g *GameCenter) certify(ctx context.Context, der []byte, now time.Time) (*r
 		between.AddCert(last)
 	}
 	return nil, fmt.Errorf("%w: its certificate: %v", ErrRefused, err)
-}
-
-// apple says that an address is one of Apple's, by https.
-func apple(u *url.URL) error {
-	if u.Scheme != "https" || u.User != nil || u.Port() != "" || u.Hostname() != "apple.com" && !strings.HasSuffix(u.Hostname(), ".apple.com") {
-		return fmt.Errorf("%.200q is no address of Apple's", u.Redacted())
-	}
-	return nil
 }
 
 // authority says that an address is one where issuers of Apple's certificates have theirs. It may be http (RFC 5280, section 8):
