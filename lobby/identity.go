@@ -40,7 +40,7 @@ func (s *Service) link(c *Context) error {
 	if err := s.throttle(c); err != nil {
 		return err
 	}
-	p, err := s.prove(c.ctx, in)
+	p, err := s.prove(c, in)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (s *Service) link(c *Context) error {
 		case err == nil && owner.ID != c.session.User:
 			return identityTaken
 		case err == nil: // its own: with the same secret, or not at all
-			if _, err := s.find(c.ctx, p); err != nil {
+			if _, _, err := s.find(c.ctx, p); err != nil {
 				return err
 			}
 		case !errors.Is(err, store.ErrNotFound):

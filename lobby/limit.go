@@ -1,15 +1,13 @@
 package lobby
 
 import (
-	"crypto/sha256"
+	"hash/maphash"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/madang-games/madang/store"
 )
 
 // buckets let each key do something at a rate, with bursts: the generic cell rate algorithm (ITU-T I.371), which is a token
@@ -17,48 +15,72 @@ import (
 type buckets[K comparable] struct {
 	each  time.Duration // between two in the long run
 	slack time.Duration // how far ahead of that a key may be
+	seed  maphash.Seed
 
 	mu      sync.Mutex
 	due     map[K]time.Time // when a key would be back at rest
 	cleared time.Time
+	shared  [sharedBuckets]time.Time // as due, of keys that have no room in it
 }
 
-// maxBuckets bounds the memory. When so many keys are active at once, the others share one bucket.
-const maxBuckets = 1 << 16
+// maxBuckets bounds the memory. When so many keys are active at once, the others share a few, chosen by hash.
+const (
+	maxBuckets    = 1 << 16
+	sharedBuckets = 1 << 10
+)
+
+// charge is what take has counted: for a key, or for those who share a bucket.
+type charge[K comparable] struct {
+	key    K
+	shared int // which of the shared ones; -1: the key's own
+}
 
 func newBuckets[K comparable](perSecond float64, burst int) *buckets[K] {
 	each := max(time.Duration(float64(time.Second)/perSecond), 1)
-	return &buckets[K]{each: each, slack: time.Duration(burst-1) * each, due: map[K]time.Time{}}
+	return &buckets[K]{each: each, slack: time.Duration(burst-1) * each, seed: maphash.MakeSeed(), due: map[K]time.Time{}}
 }
 
 // take counts one for the key, or says how long to wait.
-func (l *buckets[K]) take(key K, now time.Time) (wait time.Duration, ok bool) {
+func (l *buckets[K]) take(key K, now time.Time) (counted charge[K], wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	counted = charge[K]{key, -1}
 	due, known := l.due[key]
 	if !known && len(l.due) >= maxBuckets {
 		l.clearLocked(now)
 		if len(l.due) >= maxBuckets {
-			var all K
-			key, due = all, l.due[all]
+			counted.shared = int(maphash.Comparable(l.seed, key) % sharedBuckets)
+			due = l.shared[counted.shared]
 		}
 	}
 	if due.Before(now) {
 		due = now
 	}
 	if ahead := due.Sub(now) - l.slack; ahead > 0 {
-		return ahead, false
+		return counted, ahead, false
 	}
-	l.due[key] = due.Add(l.each)
-	return 0, true
+	l.setLocked(counted, due.Add(l.each))
+	return counted, 0, true
 }
 
-// giveBack takes back what take has counted for the key.
-func (l *buckets[K]) giveBack(key K) {
+func (l *buckets[K]) setLocked(c charge[K], due time.Time) {
+	if c.shared >= 0 {
+		l.shared[c.shared] = due
+	} else {
+		l.due[c.key] = due
+	}
+}
+
+// giveBack takes back what take has counted.
+func (l *buckets[K]) giveBack(c charge[K]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if due, known := l.due[key]; known {
-		l.due[key] = due.Add(-l.each)
+	due, known := l.due[c.key]
+	if c.shared >= 0 {
+		due, known = l.shared[c.shared], true
+	}
+	if known {
+		l.setLocked(c, due.Add(-l.each))
 	}
 }
 
@@ -88,31 +110,8 @@ func (l *limiter) take(address string, now time.Time) (wait time.Duration, ok bo
 	if !limited {
 		return 0, true
 	}
-	return l.buckets.take(key, now)
-}
-
-// guesses limits how often a secret of an account may be guessed wrong, from wherever, at this process: a person who has
-// forgotten a password gets on, a program does not.
-type guesses struct{ *buckets[[32]byte] }
-
-const (
-	guessesPerSecond = 0.1
-	guessesAtOnce    = 10
-)
-
-func newGuesses() guesses { return guesses{newBuckets[[32]byte](guessesPerSecond, guessesAtOnce)} }
-
-// accountKey is under which an account's guesses are counted, whether there is such an account or not.
-func accountKey(id store.Identity) [32]byte {
-	return sha256.Sum256([]byte(id.Platform + ":" + id.Subject))
-}
-
-// try counts a guess before it is known whether it is right; giveBack takes a right one back.
-func (g guesses) try(key [32]byte, now time.Time) error {
-	if wait, ok := g.take(key, now); !ok {
-		return rateLimited.after(wait).because("Too many wrong tokens for this account.")
-	}
-	return nil
+	_, wait, ok = l.buckets.take(key, now)
+	return wait, ok
 }
 
 // limitKey is what is limited of an address: IPv4 as it is, of IPv6 the network of a household.

@@ -50,6 +50,7 @@ const (
 type proof struct {
 	id     store.Identity
 	secret string
+	from   string // the player's address
 }
 
 // keepsSecret says whether something is kept with identities of the platform.
@@ -57,8 +58,14 @@ func keepsSecret(platform string) bool {
 	return platform == platformCustom || platform == platformPassword
 }
 
-// prove reads credentials, and asks the platform where there is one to ask.
-func (s *Service) prove(ctx context.Context, in credentials) (proof, error) {
+// prove reads the credentials of a call, and asks the platform where there is one to ask.
+func (s *Service) prove(c *Context, in credentials) (proof, error) {
+	p, err := s.read(c.ctx, in)
+	p.from = c.address
+	return p, err
+}
+
+func (s *Service) read(ctx context.Context, in credentials) (proof, error) {
 	if !slices.Contains(s.platforms(), in.Platform) {
 		return proof{}, unknownPlatform.because("This deployment signs in by: %s.", strings.Join(s.platforms(), ", "))
 	}
@@ -136,7 +143,7 @@ func customProof(token string) (proof, error) {
 	if !ok {
 		return proof{}, badRequest.because("A token of platform \"custom\" is \"<device id>:<secret>\": 6 to %d and 16 to 200 printable ASCII characters without spaces.", maxDevice)
 	}
-	return proof{store.Identity{Platform: platformCustom, Subject: device}, secret}, nil
+	return proof{id: store.Identity{Platform: platformCustom, Subject: device}, secret: secret}, nil
 }
 
 // passwordProof: login names are the same without regard to case and to how their letters are composed; passwords are
@@ -149,7 +156,7 @@ func passwordProof(token string) (proof, error) {
 	if n < 1 || n > maxLogin || len(login) > maxSubject || !printable(login) || m < leastPassword || m > maxPassword || !printable(password) {
 		return proof{}, badRequest.because("A token of platform \"password\" is \"<login name>:<password>\": 1 to %d and %d to %d characters.", maxLogin, leastPassword, maxPassword)
 	}
-	return proof{store.Identity{Platform: platformPassword, Subject: login}, password}, nil
+	return proof{id: store.Identity{Platform: platformPassword, Subject: login}, secret: password}, nil
 }
 
 // printable says whether a text has no control characters, and is UTF-8.
@@ -176,66 +183,68 @@ func (s *Service) seal(ctx context.Context, p *proof) (err error) {
 	case platformCustom:
 		p.id.Secret = digest(p.secret)
 	case platformPassword:
-		p.id.Secret, err = s.hasher.hash(ctx, p.secret)
+		p.id.Secret, err = s.hasher.hash(ctx, p.from, p.secret)
 	}
 	return err
 }
 
-// check says whether kept was made of p's secret: nil, or wrong_token. A hash that is weaker than new ones is made anew.
-func (s *Service) check(ctx context.Context, p proof, kept string) error {
+// check says whether kept was made of p's secret: nil, or wrong_token. A hash that is weaker than new ones is made anew; now is
+// what is kept then.
+func (s *Service) check(ctx context.Context, p proof, kept string) (now string, err error) {
 	if p.id.Platform == platformCustom {
 		if subtle.ConstantTimeCompare([]byte(digest(p.secret)), []byte(kept)) != 1 {
-			return wrongToken
+			return "", wrongToken
 		}
-		return nil
+		return kept, nil
 	}
-	ok, weak, err := s.hasher.matches(ctx, p.secret, kept)
+	ok, weak, err := s.hasher.matches(ctx, p.from, p.secret, kept)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if !ok {
-		return wrongToken
+		return "", wrongToken
 	}
 	if weak {
-		if err := s.seal(ctx, &p); err == nil {
-			err = s.config.Store.SetSecret(ctx, p.id, kept)
-			if err != nil {
-				s.config.Log.Debug("a weak hash could not be replaced", "error", err)
-			}
+		if err := s.seal(ctx, &p); err != nil {
+			return kept, nil // another time
 		}
+		if err = s.config.Store.SetSecret(ctx, p.id, kept); err != nil {
+			s.config.Log.Debug("a weak hash could not be replaced", "error", err)
+			return kept, nil
+		}
+		return p.id.Secret, nil
 	}
-	return nil
+	return kept, nil
 }
 
-// find is the account of a proof. user_not_registered; wrong_token when the secret is another one, and when there is no
-// account of that login name: it takes the same time.
-func (s *Service) find(ctx context.Context, p proof) (store.Account, error) {
+// find is the account of a proof, and what is kept of the secret that it was checked against. user_not_registered; wrong_token when
+// the secret is another one, and when there is no account of that login name: it takes the same time.
+func (s *Service) find(ctx context.Context, p proof) (account store.Account, kept string, err error) {
 	if !keepsSecret(p.id.Platform) {
-		account, err := s.config.Store.AccountByIdentity(ctx, p.id)
+		account, err = s.config.Store.AccountByIdentity(ctx, p.id)
 		if errors.Is(err, store.ErrNotFound) {
 			err = userNotRegistered
 		}
-		return account, err
+		return account, "", err
 	}
-	key := accountKey(p.id)
-	if err := s.guesses.try(key, s.config.Now()); err != nil {
-		return store.Account{}, err
+	giveBack, err := s.guesses.try(p.id, p.from, s.config.Now())
+	if err != nil {
+		return account, "", err
 	}
-	account, kept, err := s.config.Store.Credentials(ctx, p.id)
-	if errors.Is(err, store.ErrNotFound) {
-		if p.id.Platform == platformCustom {
-			return account, userNotRegistered
+	account, kept, err = s.config.Store.Credentials(ctx, p.id)
+	switch {
+	case err == nil:
+		kept, err = s.check(ctx, p, kept)
+	case !errors.Is(err, store.ErrNotFound):
+	case p.id.Platform == platformCustom:
+		return account, "", userNotRegistered // counts: device ids can be guessed, too
+	default:
+		if _, _, err = s.hasher.matches(ctx, p.from, p.secret, s.hasher.unknown); err == nil {
+			err = wrongToken
 		}
-		if _, _, err := s.hasher.matches(ctx, p.secret, s.hasher.unknown); err != nil {
-			return account, err
-		}
-		return account, wrongToken
 	}
-	if err == nil {
-		err = s.check(ctx, p, kept)
+	if !errors.Is(err, wrongToken) {
+		giveBack() // it was no wrong guess
 	}
-	if err != nil && !errors.Is(err, wrongToken) || err == nil {
-		s.guesses.giveBack(key) // it was no wrong guess
-	}
-	return account, err
+	return account, kept, err
 }

@@ -23,18 +23,18 @@ func (s *Service) changeSecret(c *Context) error {
 	if !keepsSecret(name) {
 		return identityNotFound
 	}
-	old, err := s.prove(c.ctx, credentials{Platform: name, Token: &in.Token})
+	old, err := s.prove(c, credentials{Platform: name, Token: &in.Token})
 	if err != nil {
 		return err
 	}
-	fresh, err := s.prove(c.ctx, credentials{Platform: name, Token: &in.New})
+	fresh, err := s.prove(c, credentials{Platform: name, Token: &in.New})
 	if err != nil {
 		return err
 	}
 	if fresh.id != old.id {
 		return badRequest.because("Both tokens are for the same login name or device.")
 	}
-	account, err := s.find(c.ctx, old)
+	account, kept, err := s.find(c.ctx, old)
 	if errors.Is(err, userNotRegistered) || err == nil && account.ID != c.session.User {
 		err = wrongToken // whoever's it is, it is not the player's
 	}
@@ -44,25 +44,17 @@ func (s *Service) changeSecret(c *Context) error {
 	if err != nil {
 		return err
 	}
-	_, kept, err := s.config.Store.Credentials(c.ctx, old.id)
-	if err != nil {
-		return gone(err)
-	}
 	if err := s.seal(c.ctx, &fresh); err != nil {
 		return err
 	}
 	return s.once(c, func() error {
-		if err := s.config.Store.SetSecret(c.ctx, fresh.id, kept); err != nil {
-			return gone(err)
+		err := s.config.Store.SetSecret(c.ctx, fresh.id, kept)
+		if errors.Is(err, store.ErrNotFound) {
+			return wrongToken // unlinked, or given another secret, since it was checked
+		}
+		if err != nil {
+			return err
 		}
 		return c.NoContent()
 	})
-}
-
-// gone is a refusal for who has been unlinked, or has got another secret, a moment ago.
-func gone(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return wrongToken
-	}
-	return err
 }

@@ -1,6 +1,7 @@
 package lobby
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -42,4 +43,40 @@ func TestSecretsAreChanged(t *testing.T) {
 	in := f.guest()
 	f.do("PUT", "/v1/user/identities/guest", in.Token, `{"token":"x","new":"y"}`).refused(t, 404, "identity_not_found")
 	f.do("PUT", "/v1/user/identities/custom", in.Token, `{"token":"device-9:0123456789abcdef","new":"device-9:0123456789abcdeX"}`).refused(t, 401, "wrong_token")
+}
+
+// changingStore lets another change of a password come in once the old one has been read.
+type changingStore struct {
+	*mapStore
+	then func()
+}
+
+func (s *changingStore) Credentials(ctx context.Context, id store.Identity) (store.Account, string, error) {
+	a, kept, err := s.mapStore.Credentials(ctx, id)
+	s.then()
+	return a, kept, err
+}
+
+func TestAChangeOfPasswordUndoesNoNewerOne(t *testing.T) {
+	t.Parallel()
+	changing := &changingStore{then: func() {}}
+	f := newFixture(t, func(_ *App, c *Config) {
+		changing.mapStore = c.Store.(*mapStore)
+		c.Store = changing
+	})
+	var in signedIn
+	f.do("POST", "/v1/register", "", `{`+passwordMina+`}`).into(t, 201, &in)
+	p, err := passwordProof("mina@example.org:correct horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer, err := f.lobby.hasher.hash(t.Context(), "192.0.2.1", "a newer horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changing.then = func() { f.store.secrets[p.id] = newer }
+	f.do("PUT", "/v1/user/identities/password", in.Token, `{"token":"mina@example.org:correct horse","new":"mina@example.org:older horse"}`).refused(t, 401, "wrong_token")
+	if got := f.store.secrets[p.id]; got != newer {
+		t.Errorf("the newer password is gone")
+	}
 }

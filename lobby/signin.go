@@ -11,44 +11,59 @@ import (
 	"github.com/madang-games/madang/store"
 )
 
-// login is POST /login. A guest comes for the first time, or comes back with the secret it keeps; everybody else has
-// registered.
-func (s *Service) login(c *Context) (err error) {
+// arrival is a player who signs in or registers.
+type arrival struct {
+	proof
+	name  string // the name it asks for
+	named bool   // it does
+}
+
+// arrive does what login and register begin with: it reads the call, counts it for the address, and finds out who it is. counted,
+// which is not nil, counts how the call ended.
+func (s *Service) arrive(c *Context) (a arrival, counted func(error), err error) {
 	var in struct {
 		credentials
 		Name *string `json:"name"`
 	}
 	if err := c.bindObject(&in); err != nil {
-		return err
+		return a, func(error) {}, err
 	}
-	defer func() { s.count(in.Platform, c, err) }()
+	counted = func(err error) { s.count(in.Platform, c, err) }
 	if err := s.throttle(c); err != nil {
-		return err
+		return a, counted, err
 	}
-	p, err := s.prove(c.ctx, in.credentials)
+	if in.Name != nil {
+		a.named = true
+		if a.name, err = cleanName(*in.Name); err != nil {
+			return a, counted, err
+		}
+	}
+	a.proof, err = s.prove(c, in.credentials)
+	return a, counted, err
+}
+
+// login is POST /login. A guest comes for the first time, or comes back with the secret it keeps; everybody else has
+// registered.
+func (s *Service) login(c *Context) (err error) {
+	p, counted, err := s.arrive(c)
+	defer func() { counted(err) }()
 	if err != nil {
 		return err
 	}
 	if p.id.Platform != platformGuest {
-		if in.Name != nil {
+		if p.named {
 			return badRequest.because("A name is given to POST /v1/register.")
 		}
-		account, err := s.find(c.ctx, p)
+		account, _, err := s.find(c.ctx, p.proof)
 		if err != nil {
 			return err
 		}
 		c.signsIn(p.id)
 		return s.once(c, func() error { return s.start(c, account, false, http.StatusOK) })
 	}
-	var name string
-	if in.Name != nil {
-		if name, err = cleanName(*in.Name); err != nil {
-			return err
-		}
-	}
 	c.signsIn(p.id)
 	return s.once(c, func() error {
-		account, _, err := s.account(c.ctx, p.id, name)
+		account, _, err := s.account(c.ctx, p.id, p.name)
 		if err != nil {
 			return err
 		}
@@ -58,24 +73,8 @@ func (s *Service) login(c *Context) (err error) {
 
 // register is POST /register: an account for who has none.
 func (s *Service) register(c *Context) (err error) {
-	var in struct {
-		credentials
-		Name *string `json:"name"`
-	}
-	if err := c.bindObject(&in); err != nil {
-		return err
-	}
-	defer func() { s.count(in.Platform, c, err) }()
-	if err := s.throttle(c); err != nil {
-		return err
-	}
-	var name string
-	if in.Name != nil {
-		if name, err = cleanName(*in.Name); err != nil {
-			return err
-		}
-	}
-	p, err := s.prove(c.ctx, in.credentials)
+	p, counted, err := s.arrive(c)
+	defer func() { counted(err) }()
 	if err != nil {
 		return err
 	}
@@ -89,7 +88,7 @@ func (s *Service) register(c *Context) (err error) {
 		known = err == nil
 	}
 	if !known {
-		if err := s.seal(c.ctx, &p); err != nil {
+		if err := s.seal(c.ctx, &p.proof); err != nil {
 			return err
 		}
 	}
@@ -97,7 +96,7 @@ func (s *Service) register(c *Context) (err error) {
 		if known { // unless it was this very call
 			return alreadyRegistered
 		}
-		account, created, err := s.account(c.ctx, p.id, name)
+		account, created, err := s.account(c.ctx, p.id, p.name)
 		if err != nil {
 			return err
 		}
