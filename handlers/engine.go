@@ -73,7 +73,7 @@ type Output struct {
 	Body        []byte
 }
 
-// Award is what a message adds to an account, together with the room's state.
+// Award is what a message adds to an account, together with the room's state: each at most [MaxGrant], and at least -MaxGrant.
 type Award struct {
 	User                       string
 	Exp, Gold, Win, Lose, Draw int64

@@ -2,7 +2,7 @@ package handlers
 
 import "fmt"
 
-// MaxGrant is how many of an item one Grant or Take is about at most, and maxItem how many bytes an item's id has.
+// MaxGrant is how many of an item one Grant or Take is about at most, and each number of an Award; maxItem is how many bytes an item's id has.
 const (
 	MaxGrant = 1_000_000_000
 	maxItem  = 64

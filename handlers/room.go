@@ -195,11 +195,17 @@ func (r *Room) End() {
 	r.touched, r.closing = true, "ended"
 }
 
-// Award adds a to the account a.User, in the same commit as the state: once, or not at all.
+// Award adds a to the account a.User, in the same commit as the state: once, or not at all. It panics where a number is outside of
+// -[MaxGrant] to MaxGrant. Gold is never less than none, whatever is taken.
 func (r *Room) Award(a Award) {
 	r.must("Award")
 	if a.User == "" {
 		panic("handlers.Room.Award: User is empty")
+	}
+	for _, n := range []int64{a.Exp, a.Gold, a.Win, a.Lose, a.Draw} {
+		if n < -MaxGrant || n > MaxGrant {
+			panic(fmt.Sprintf("handlers.Room.Award: %d is too much; write -%d to %d", n, MaxGrant, MaxGrant))
+		}
 	}
 	r.awards = append(r.awards, a)
 }

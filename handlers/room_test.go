@@ -78,17 +78,25 @@ func TestBoundsAreErrors(t *testing.T) {
 		do   func(*handlers.Room) error
 		want string
 	}{
-		"large body":        {func(r *handlers.Room) error { return r.Send("x", make([]byte, handlers.MaxBody+1)) }, "at most 65536"},
-		"system type":       {func(r *handlers.Room) error { return r.Send("$x", nil) }, "kept for the system"},
-		"colon":             {func(r *handlers.Room) error { return r.Send("a:b", nil) }, "colon"},
-		"line end":          {func(r *handlers.Room) error { return r.Send("a\nb", nil) }, "control"},
-		"long type":         {func(r *handlers.Room) error { return r.Send(strings.Repeat("x", 129), nil) }, "at most 128"},
-		"content type":      {func(r *handlers.Room) error { return r.Send("x", handlers.Raw{ContentType: "a\\b"}) }, "backslash"},
-		"empty user":        {func(r *handlers.Room) error { return r.Send("x", nil, "ann", "") }, "is empty"},
-		"not JSON":          {func(r *handlers.Room) error { return r.Send("x", func() {}) }, "encode body"},
-		"unknown timer":     {func(r *handlers.Room) error { return r.After(0, "other", nil) }, "handlers.OnTimer"},
-		"far timer":         {func(r *handlers.Room) error { return r.After(367*24*time.Hour, "t", nil) }, "over a year"},
-		"award":             {func(r *handlers.Room) error { r.Award(handlers.Award{Gold: 1}); return nil }, "User is empty"},
+		"large body":    {func(r *handlers.Room) error { return r.Send("x", make([]byte, handlers.MaxBody+1)) }, "at most 65536"},
+		"system type":   {func(r *handlers.Room) error { return r.Send("$x", nil) }, "kept for the system"},
+		"colon":         {func(r *handlers.Room) error { return r.Send("a:b", nil) }, "colon"},
+		"line end":      {func(r *handlers.Room) error { return r.Send("a\nb", nil) }, "control"},
+		"long type":     {func(r *handlers.Room) error { return r.Send(strings.Repeat("x", 129), nil) }, "at most 128"},
+		"content type":  {func(r *handlers.Room) error { return r.Send("x", handlers.Raw{ContentType: "a\\b"}) }, "backslash"},
+		"empty user":    {func(r *handlers.Room) error { return r.Send("x", nil, "ann", "") }, "is empty"},
+		"not JSON":      {func(r *handlers.Room) error { return r.Send("x", func() {}) }, "encode body"},
+		"unknown timer": {func(r *handlers.Room) error { return r.After(0, "other", nil) }, "handlers.OnTimer"},
+		"far timer":     {func(r *handlers.Room) error { return r.After(367*24*time.Hour, "t", nil) }, "over a year"},
+		"award":         {func(r *handlers.Room) error { r.Award(handlers.Award{Gold: 1}); return nil }, "User is empty"},
+		"award too much": {func(r *handlers.Room) error {
+			r.Award(handlers.Award{User: "ann", Exp: handlers.MaxGrant + 1})
+			return nil
+		}, "too much"},
+		"award too little": {func(r *handlers.Room) error {
+			r.Award(handlers.Award{User: "ann", Gold: -handlers.MaxGrant - 1})
+			return nil
+		}, "too much"},
 		"grant":             {func(r *handlers.Room) error { r.Grant("", "hat", 1); return nil }, "user is empty"},
 		"grant gold":        {func(r *handlers.Room) error { r.Grant("ann", "gold", 1); return nil }, "write room.Award"},
 		"grant word":        {func(r *handlers.Room) error { r.Grant("ann", "a:b", 1); return nil }, "colon"},

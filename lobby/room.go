@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -91,17 +90,9 @@ func (s *Service) listRooms(c *Context) error {
 	default:
 		return badRequest.because("The state is \"open\", \"playing\" or \"closed\".")
 	}
-	limit := 20
-	if text := c.Query("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 100 {
-			return badRequest.because("The limit is 1 to 100.")
-		}
-		limit = n
-	}
-	cursor := c.Query("cursor")
-	if !goodCursor(cursor) {
-		return badCursor
+	cursor, limit, err := c.page()
+	if err != nil {
+		return err
 	}
 	found, next, err := s.config.Store.Rooms(c.ctx, f, cursor, limit)
 	if errors.Is(err, store.ErrNotFound) {
@@ -195,7 +186,11 @@ func (s *Service) create(c *Context, game handlers.Definition, options []byte) (
 		ID: id.String(), Game: game.Name(), Version: game.Version(), State: store.Open,
 		Players: 1, Capacity: opening.Capacity, CreatedAt: now,
 	}
-	if err := s.config.Store.CreateRoom(c.ctx, room, opening.Memory, c.session.User); err != nil {
+	err = s.config.Store.CreateRoom(c.ctx, room, opening.Memory, c.session.User)
+	if errors.Is(err, store.ErrNotFound) {
+		err = notSignedIn // deleted a moment ago
+	}
+	if err != nil {
 		return store.Room{}, store.Seat{}, err
 	}
 	return room, store.Seat{

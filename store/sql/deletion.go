@@ -18,7 +18,7 @@ var forgetting = []string{
 	`DELETE FROM log WHERE room IN (SELECT room FROM farewells WHERE account = $1)
 		AND NOT EXISTS (SELECT 1 FROM farewells f WHERE f.room = log.room AND f.account <> $1)`,
 	`DELETE FROM farewells WHERE account = $1`,
-	`DELETE FROM dead WHERE account = $1 AND NOT waiting`, // see emptyLetters
+	`DELETE FROM dead WHERE account = $1 AND account <> '' AND NOT waiting`, // see emptyLetters; said so that the index may be used
 	// In the ledger the house takes its place, so that all postings still sum to zero; what is then between the house and itself
 	// goes. Names of postings that hold its id are replaced: it will not ask for them again.
 	`INSERT INTO entries (account, posting, item, amount, asked, balance)
@@ -48,7 +48,7 @@ var forgetting = []string{
 }
 
 const (
-	emptyLetters = `UPDATE dead SET account = '', letter = $2, stack = $2, body = $2 WHERE account = $1`
+	emptyLetters = `UPDATE dead SET account = '', letter = $2, stack = $2, body = $2 WHERE account = $1 AND account <> ''`
 	// The folded name must be unique, so the id stands in for it.
 	eraseAccount = `UPDATE accounts SET name = '', folded = id, look = NULL, about = '', picture = 0, guest = TRUE, exp = 0, gold = 0,
 		win = 0, lose = 0, draw = 0, deleted_at = $2 WHERE id = $1`

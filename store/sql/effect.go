@@ -7,16 +7,27 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/madang-games/madang/store"
 )
 
 const (
-	addResult = `UPDATE accounts SET exp = exp + $2, win = win + $3, lose = lose + $4, draw = draw + $5 WHERE id = $1`
 	// A commit holds its record: the numbers of a room's postings have no doubles.
 	countPosting = `UPDATE records SET postings = postings + 1 WHERE room = $1 RETURNING postings`
 )
+
+// addResult keeps what accounts count within bounds that all may add up: an overflow would fail the room's commit for ever.
+var addResult = func() string {
+	var set []string
+	for i, column := range []string{"exp", "win", "lose", "draw"} {
+		sum := fmt.Sprintf("%s + $%d", column, i+2)
+		set = append(set, fmt.Sprintf("%s = CASE WHEN %s > %d THEN %d WHEN %s < -%d THEN -%d ELSE %s END",
+			column, sum, store.MaxBalance, store.MaxBalance, sum, store.MaxBalance, store.MaxBalance, sum))
+	}
+	return "UPDATE accounts SET " + strings.Join(set, ", ") + " WHERE id = $1"
+}()
 
 // roomReason is the reason of what a room's commit has posted.
 const roomReason = "room"
@@ -38,10 +49,10 @@ func gains(c *store.Commit) map[string]*gain {
 	}
 	for _, a := range c.Awards {
 		sum := &of(a.User).award
-		sum.Exp += a.Exp
-		sum.Win += a.Win
-		sum.Lose += a.Lose
-		sum.Draw += a.Draw
+		sum.Exp = cutAmount(sum.Exp + cutAmount(a.Exp))
+		sum.Win = cutAmount(sum.Win + cutAmount(a.Win))
+		sum.Lose = cutAmount(sum.Lose + cutAmount(a.Lose))
+		sum.Draw = cutAmount(sum.Draw + cutAmount(a.Draw))
 		add(of(a.User).items, store.Grant{Item: store.Gold, Count: a.Gold})
 	}
 	for _, g := range c.Grants {
@@ -59,7 +70,7 @@ func add(items map[string]store.Grant, g store.Grant) {
 	}
 }
 
-// cutAmount is n within what one entry may be.
+// cutAmount is n within what one entry, or one award, may be.
 func cutAmount(n int64) int64 { return min(max(n, -store.MaxBalance), store.MaxBalance) }
 
 // effect does a commit's awards and grants, and posts what they have changed of gold and items. Nothing of it can be

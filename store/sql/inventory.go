@@ -15,7 +15,7 @@ import (
 
 const (
 	// One statement, so that it is one moment.
-	selectInventory = `SELECT $2, gold FROM accounts WHERE id = $1
+	selectInventory = `SELECT $2, gold FROM accounts WHERE id = $1 AND deleted_at IS NULL
 		UNION ALL SELECT item, amount FROM balances WHERE account = $1 AND amount > 0`
 	selectEntries = `SELECT ` + lineColumns + ` FROM entries e JOIN postings p ON p.id = e.posting
 		WHERE e.account = $1 AND (e.posting, e.item) < ($2, $3) ORDER BY e.posting DESC, e.item DESC LIMIT $4`

@@ -149,26 +149,30 @@ func (s *Store) apply(ctx context.Context, q querier, c *store.Commit) (closed b
 			return false, err
 		}
 	}
-	if err := seat(ctx, q, c); err != nil {
-		return false, err
-	}
+	// Accounts, then seats, then dead letters, as the deletion of an account locks them.
 	if err := s.rank(ctx, q, c); err != nil {
 		return false, err
 	}
 	if err := s.effect(ctx, q, c); err != nil {
 		return false, err
 	}
-	if err := bury(ctx, q, c); err != nil {
+	if err := seat(ctx, q, c); err != nil {
 		return false, err
 	}
 	switch c.State {
 	case "":
-		return false, nil
 	case store.Closed:
-		return closeRoom(ctx, q, c)
+		closed, err = closeRoom(ctx, q, c)
+	default:
+		_, err = q.exec(ctx, updateState, c.Room, string(c.State))
 	}
-	_, err = q.exec(ctx, updateState, c.Room, string(c.State))
-	return false, err
+	if err != nil {
+		return false, err
+	}
+	if err := bury(ctx, q, c); err != nil {
+		return false, err
+	}
+	return closed, nil
 }
 
 // fenced says why updateRecord found no row.

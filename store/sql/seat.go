@@ -100,7 +100,9 @@ func (s *Store) takeSeat(ctx context.Context, q querier, room, user string, now 
 	case in.watch && watching >= watchers, !in.watch && players >= capacity:
 		return seat, store.ErrRoomFull
 	}
-	if _, err := q.exec(ctx, upsertSeat, room, user, now.UnixMicro(), in.watch, 0); err != nil {
+	if _, err := q.exec(ctx, upsertSeat, room, user, now.UnixMicro(), in.watch, 0); foreignKey(err) {
+		return seat, store.ErrNotFound // deleted a moment ago
+	} else if err != nil {
 		return seat, err
 	}
 	seat.State, seat.Since = store.Joining, fromMicros(now.UnixMicro())

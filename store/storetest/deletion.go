@@ -133,6 +133,8 @@ func (t *suite) gone(s store.Store, user string) {
 	about := "x"
 	_, err = s.ChangeProfile(t.ctx(), user, store.Profile{About: &about})
 	t.want("change", err, store.ErrNotFound)
+	_, err = s.Inventory(t.ctx(), user)
+	t.want("read inventory", err, store.ErrNotFound)
 	_, err = s.LinkIdentity(t.ctx(), user, identity("other", "1"), begin)
 	t.want("link", err, store.ErrNotFound)
 	_, err = s.DeleteAccount(t.ctx(), user, begin)

@@ -29,7 +29,7 @@ func Test(t *testing.T, fresh func(t testing.TB) Opener) {
 		{"Sessions", sessionCases},
 		{"Rooms", roomCases},
 		{"Seats", seatCases},
-		{"Records", recordCases},
+		{"Records", slices.Concat(recordCases, fenceCases, commitCases)},
 		{"Farewells", farewellCases},
 		{"Dead", deadCases},
 		{"Transact", transactCases},
