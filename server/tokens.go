@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/madang-games/madang/lobby"
@@ -18,15 +19,14 @@ import (
 // needed, so that all know it by then.
 const keyTime = 30 * 24 * time.Hour
 
-var inlineKeys = regexp.MustCompile(`^\s*[A-Za-z0-9_-]{1,16}=[A-Za-z0-9+/]{43}=?([,\s]|$)`)
-
-// openTokens makes the ring of the keys that sign sessions: those that the configuration gives, or those of the store.
+// openTokens makes the ring of the keys that sign sessions: those that the configuration gives, or those of the store. What the
+// configuration gives is in no error, as it may be the keys, however malformed.
 func (s *Server) openTokens(ctx context.Context, keys store.TokenKeys) (*token.Ring, error) {
 	given := s.config.TokenKeys
 	switch {
 	case given == "":
 		return s.awaitKeys(ctx, func(ctx context.Context) ([]token.Key, error) { return storedKeys(ctx, keys, time.Now()) })
-	case inlineKeys.MatchString(given):
+	case strings.ContainsAny(given, "=\n"):
 		fixed, err := token.Parse(given)
 		if err != nil {
 			return nil, fmt.Errorf("--token-keys: %w", err)
@@ -35,10 +35,17 @@ func (s *Server) openTokens(ctx context.Context, keys store.TokenKeys) (*token.R
 	}
 	return token.NewRing(ctx, func(context.Context) ([]token.Key, error) {
 		text, err := os.ReadFile(given)
+		if named := (*fs.PathError)(nil); errors.As(err, &named) {
+			err = fmt.Errorf("the file that it names can't be read: %w", named.Err)
+		}
+		var fixed []token.Key
+		if err == nil {
+			fixed, err = token.Parse(string(text))
+		}
 		if err != nil {
 			return nil, fmt.Errorf("--token-keys: %w", err)
 		}
-		return token.Parse(string(text))
+		return fixed, nil
 	})
 }
 

@@ -108,8 +108,17 @@ func TestTokenKeysAreGivenByFileOrThemselves(t *testing.T) {
 	if texts[0] != texts[1] || texts[1] != texts[2] {
 		t.Errorf("got %q, want the same from all", texts)
 	}
-	for _, given := range []string{filepath.Join(t.TempDir(), "none"), "new=" + seed + " new=" + seed} {
-		if _, err := open(given); err == nil || strings.Contains(err.Error(), seed) || !strings.Contains(err.Error(), "--token-keys") {
+	malformed := filepath.Join(t.TempDir(), "malformed")
+	if err := os.WriteFile(malformed, []byte("new "+seed+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cut := seed[:len(seed)-8]
+	for _, given := range []string{
+		filepath.Join(t.TempDir(), "none"), malformed, "new=" + seed + " new=" + seed,
+		"new=" + cut, "new = " + seed, "new:" + seed, "new:" + cut, cut, strings.TrimRight(seed, "=") + "\n", seed + "=new", "a new one=" + seed,
+		strings.Repeat("sixteen and more", 2) + "=" + seed,
+	} {
+		if _, err := open(given); err == nil || strings.Contains(err.Error(), cut) || !strings.Contains(err.Error(), "--token-keys") {
 			t.Errorf("%s: got %v", given, err)
 		}
 	}

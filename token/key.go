@@ -56,6 +56,9 @@ func Parse(text string) ([]Key, error) {
 			if !ok || err != nil {
 				return nil, fmt.Errorf("token key %d is not of the form id=<32 bytes in base64>", len(keys)+1)
 			}
+			if !goodID.MatchString(id) { // it may be a key in the wrong place, so it is not shown
+				return nil, fmt.Errorf("the id of token key %d is not 1 to %d letters, digits, - and _", len(keys)+1, maxKeyID)
+			}
 			if seen[id] {
 				return nil, fmt.Errorf("token key %q is there twice", id)
 			}

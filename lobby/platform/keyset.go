@@ -87,10 +87,14 @@ func check(signed *jose.JSONWebSignature, keys []jose.JSONWebKey) ([]byte, bool)
 	return nil, false
 }
 
-// get returns the keys, fetched if they are not fresh; with missing also when they are, as one was missing among them.
+// get returns the keys, fetched if they are not fresh; with missing also when they are, as one was missing among them. While
+// others fetch them, and as long as the issuer is away, those from before are good for a day, and nobody waits.
 func (k *keySet) get(ctx context.Context, missing bool) ([]jose.JSONWebKey, error) {
 	if keys, done, err := k.known(missing); done {
 		return keys, err
+	}
+	if old, away := k.old(); old != nil && !missing {
+		return k.meanwhile(ctx, old, away), nil
 	}
 	select {
 	case k.fetching <- struct{}{}:
@@ -101,6 +105,36 @@ func (k *keySet) get(ctx context.Context, missing bool) ([]jose.JSONWebKey, erro
 	if keys, done, err := k.known(missing); done { // somebody has fetched them while we waited
 		return keys, err
 	}
+	if err := k.refresh(ctx); err != nil {
+		return nil, err
+	}
+	keys, _ := k.old()
+	return keys, nil
+}
+
+// meanwhile returns the keys for who has old ones to go on with.
+func (k *keySet) meanwhile(ctx context.Context, old []jose.JSONWebKey, away bool) []jose.JSONWebKey {
+	select {
+	case k.fetching <- struct{}{}:
+	default:
+		return old
+	}
+	if away {
+		go func() { // for two times fetchTime at most
+			defer func() { <-k.fetching }()
+			_ = k.refresh(context.WithoutCancel(ctx))
+		}()
+		return old
+	}
+	defer func() { <-k.fetching }()
+	if k.refresh(ctx) == nil {
+		old, _ = k.old()
+	}
+	return old
+}
+
+// refresh fetches the keys; of who is in fetching.
+func (k *keySet) refresh(ctx context.Context) error {
 	keys, err := k.fetch(ctx)
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -108,10 +142,17 @@ func (k *keySet) get(ctx context.Context, missing bool) ([]jose.JSONWebKey, erro
 	if err == nil {
 		k.keys, k.fetched = keys, k.tried
 	}
-	if err != nil && !missing && k.now().Sub(k.fetched) < keysStale {
-		err = nil
+	return err
+}
+
+// old are the keys that are known and less than a day old; nil: there are none. away: the last try to fetch them anew has failed.
+func (k *keySet) old() (keys []jose.JSONWebKey, away bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.now().Sub(k.fetched) >= keysStale {
+		return nil, k.failure != nil
 	}
-	return k.keys, err
+	return k.keys, k.failure != nil
 }
 
 // known says what can be said without fetching.

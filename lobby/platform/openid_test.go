@@ -32,12 +32,14 @@ type issuer struct {
 	name   string            // "": its address
 	status int               // of its answers; 0: 200
 	large  bool              // its description has no end
+	hold   chan struct{}     // answers wait until it is closed; nil: they don't
+	held   chan struct{}     // gets one for each that waits
 	jwks   string            // where it says that its keys are; "": where they are
 }
 
 func newIssuer(t *testing.T) *issuer {
 	t.Helper()
-	i := &issuer{t: t}
+	i := &issuer{t: t, held: make(chan struct{}, 100)}
 	i.Server = httptest.NewServer(i)
 	t.Cleanup(i.Close)
 	return i
@@ -46,6 +48,12 @@ func newIssuer(t *testing.T) *issuer {
 func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if hold := i.hold; hold != nil {
+		i.mu.Unlock()
+		i.held <- struct{}{}
+		<-hold
+		i.mu.Lock()
+	}
 	if i.status != 0 {
 		w.WriteHeader(i.status)
 		return
@@ -308,6 +316,45 @@ func TestAnIssuerThatIsAway(t *testing.T) {
 	unsure(t, "by a key that is not known", fresh, i.sign(i.key("b", "RS256"), c.now(), nil))
 	c.move(keysStale)
 	unsure(t, "away for a day", fresh, token)
+}
+
+// Who has keys to go on with does not wait for an issuer that says nothing.
+func TestAnIssuerThatIsSilent(t *testing.T) {
+	t.Parallel()
+	i, c := newIssuer(t), newClock()
+	o := openID(t, i, c)
+	token := i.sign(i.key("a", "RS256"), c.now(), map[string]any{"exp": c.now().Add(100 * time.Hour).Unix()})
+	taken(t, "at first", o, token, "")
+	silent := func() (speak func(status int)) {
+		hold := make(chan struct{})
+		i.set(func() { i.hold = hold })
+		return func(status int) {
+			i.set(func() { i.status, i.hold = status, nil })
+			close(hold)
+		}
+	}
+	c.move(keysFresh)
+	speak := silent()
+	first := make(chan error, 1)
+	go func() {
+		_, err := o.Verify(t.Context(), token, "")
+		first <- err
+	}()
+	<-i.held
+	taken(t, "while somebody asks", o, token, "")
+	speak(503)
+	if err := <-first; err != nil {
+		t.Errorf("who asked: got %v", err)
+	}
+	c.move(keysPause)
+	speak = silent()
+	for range 3 {
+		taken(t, "while it is away", o, token, "")
+	}
+	<-i.held
+	next := i.sign(i.key("b", "RS256"), c.now(), nil)
+	speak(0)
+	taken(t, "by the next key, when it is back", o, next, "")
 }
 
 func TestAnIssuerThatIsNotWhatItSays(t *testing.T) {
