@@ -81,15 +81,6 @@ func (s *Service) userLedger(c *Context) error {
 	}{entries, next})
 }
 
-// itemOf is the item that the path names.
-func (s *Service) itemOf(c *Context) (Item, error) {
-	item, ok := s.shelf.byID[c.Param("id")]
-	if !ok {
-		return item, unknownItem
-	}
-	return item, nil
-}
-
 // countJSON is how many a call is about: 1 when nothing is said.
 type countJSON struct {
 	Count *int64 `json:"count"`
@@ -103,6 +94,19 @@ func (j countJSON) count() (int64, error) {
 		return 0, badRequest.because("The count is 1 to %d.", int64(MaxCount))
 	}
 	return *j.Count, nil
+}
+
+// deal reads a call about an item: which one the path names, and how many the body, in, says.
+func (s *Service) deal(c *Context, in interface{ count() (int64, error) }) (item Item, count int64, err error) {
+	if err := c.bindObject(in); err != nil {
+		return item, 0, err
+	}
+	item, ok := s.shelf.byID[c.Param("id")]
+	if !ok {
+		return item, 0, unknownItem
+	}
+	count, err = in.count()
+	return item, count, err
 }
 
 // handled answers with what is left after a change.
@@ -119,15 +123,7 @@ func (s *Service) handled(c *Context, item Item, r Receipt) error {
 
 // purchase is POST /items/:id/purchase.
 func (s *Service) purchase(c *Context) error {
-	var in countJSON
-	if err := c.bindObject(&in); err != nil {
-		return err
-	}
-	item, err := s.itemOf(c)
-	if err != nil {
-		return err
-	}
-	count, err := in.count()
+	item, count, err := s.deal(c, &countJSON{})
 	switch {
 	case err != nil:
 		return err
@@ -147,15 +143,7 @@ func (s *Service) purchase(c *Context) error {
 
 // consume is POST /items/:id/consume.
 func (s *Service) consume(c *Context) error {
-	var in countJSON
-	if err := c.bindObject(&in); err != nil {
-		return err
-	}
-	item, err := s.itemOf(c)
-	if err != nil {
-		return err
-	}
-	count, err := in.count()
+	item, count, err := s.deal(c, &countJSON{})
 	if err != nil {
 		return err
 	}
@@ -172,14 +160,7 @@ func (s *Service) transfer(c *Context) error {
 		countJSON
 		To string `json:"to"`
 	}
-	if err := c.bindObject(&in); err != nil {
-		return err
-	}
-	item, err := s.itemOf(c)
-	if err != nil {
-		return err
-	}
-	count, err := in.count()
+	item, count, err := s.deal(c, &in)
 	switch {
 	case err != nil:
 		return err
