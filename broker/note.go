@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Notes is what players are told outside of rooms, for the gateways that have their connections.
@@ -32,3 +33,15 @@ func ParseNoteID(id string) (n uint64, ok bool) {
 
 // NoteID is the message-id of note n.
 func NoteID(n uint64) string { return notePrefix + strconv.FormatUint(n, 10) }
+
+// TypePresence is the type of what friends are told of a player who comes, goes or changes rooms. It is not kept.
+const TypePresence = "$presence"
+
+// Present is the body of it.
+type Present struct {
+	User   string    `json:"user,omitempty"`
+	Online bool      `json:"online"`
+	Since  time.Time `json:"since,omitzero"` // where online
+	Game   string    `json:"game,omitempty"` // of the room
+	Room   string    `json:"room,omitempty"` // where the player listens; none: in no room
+}

@@ -32,6 +32,11 @@ type Store interface {
 	store.Transactor
 	store.Answers
 	store.Notes
+	store.Friends
+	store.Contacts
+	store.Messages
+	Presences(ctx context.Context, users []string) ([]store.Presence, error)
+	Watchers(ctx context.Context, user string, limit int) ([]string, error)
 	CreateRoom(ctx context.Context, r store.Room, memory []byte, user string) error
 	Room(ctx context.Context, id string) (store.Room, error)
 	Rooms(ctx context.Context, f store.RoomFilter, cursor string, limit int) (rooms []store.Room, next string, err error)

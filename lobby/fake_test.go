@@ -45,6 +45,7 @@ func (emptyRanks) DropBoards(context.Context, time.Time, int) (bool, error) { re
 type mapStore struct {
 	noAnswers
 	noNotes
+	noFriends
 	emptyLedger
 	emptyRanks
 	mu         sync.Mutex

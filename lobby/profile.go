@@ -3,11 +3,6 @@ package lobby
 import (
 	"errors"
 	"net/http"
-	"strings"
-	"unicode"
-	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/madang-games/madang/store"
 )
@@ -59,30 +54,11 @@ func (s *Service) changeUser(c *Context) error {
 	}{userOf(account)})
 }
 
-// cleanAbout returns the text as it is kept: trimmed and in NFC. The error is invalid_profile and says why. It is one line
-// of what can be seen, plus what joins and forms emoji and letters.
+// cleanAbout returns the text as it is kept: one line. The error is invalid_profile and says why.
 func cleanAbout(text string) (string, error) {
-	if len(text) > 8*maxAbout || !utf8.ValidString(text) {
-		return "", invalidProfile.because("The text has at most %d characters.", maxAbout)
-	}
-	text = norm.NFC.String(strings.Trim(text, " "))
-	if utf8.RuneCountInString(text) > maxAbout {
-		return "", invalidProfile.because("The text has at most %d characters.", maxAbout)
-	}
-	const zeroWidthNonJoiner, zeroWidthJoiner, emojiForm = '\u200c', '\u200d', '\ufe0f'
-	marks := maxMarks // a text begins with no mark
-	for _, r := range text {
-		joins := r == zeroWidthNonJoiner || r == zeroWidthJoiner || r == emojiForm
-		switch {
-		case joins || unicode.IsMark(r):
-			if marks++; marks > maxMarks {
-				return "", invalidProfile.because("The text has too many marks on one character.")
-			}
-		case invisible(r) || !unicode.IsGraphic(r) || r == utf8.RuneError:
-			return "", invalidProfile.because("The character U+%04X can't be in the text.", r)
-		default:
-			marks = 0
-		}
+	text, err := cleanText(text, maxAbout, false)
+	if err != nil {
+		return "", invalidProfile.because("%s", err)
 	}
 	return text, nil
 }

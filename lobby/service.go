@@ -30,17 +30,18 @@ var OpenAPI []byte
 // Service is a lobby at work. It keeps nothing that another one of the deployment would miss: any number of them may
 // stand side by side. Safe for concurrent use.
 type Service struct {
-	config  Config
-	games   catalog
-	shelf   *shelf
-	router  *echo.Echo
-	logins  *limiter
-	guesses guesses
-	hasher  *hasher
-	meter   meter
-	gates   map[string]chan struct{} // by game and version: see takeOrCreate
-	roster  broker.Roster
-	untold  atomic.Bool // gateways have to be told that they have missed notes
+	config   Config
+	games    catalog
+	shelf    *shelf
+	router   *echo.Echo
+	logins   *limiter
+	guesses  guesses
+	hasher   *hasher
+	meter    meter
+	gates    map[string]chan struct{} // by game and version: see takeOrCreate
+	roster   broker.Roster
+	untold   atomic.Bool               // gateways have to be told that they have missed notes
+	watching atomic.Pointer[time.Time] // since when the board is watched; nil: not yet
 
 	births chan birth // for Run
 }
@@ -137,6 +138,20 @@ func (s *Service) builtIn() []route {
 		{http.MethodGet, "/user/skill", true, s.userSkill},
 		{http.MethodPut, "/user/identities/:platform", true, s.changeSecret},
 		{http.MethodGet, "/user/notes", true, s.userNotes},
+		{http.MethodGet, "/user/friends", true, s.listFriends},
+		{http.MethodPost, "/user/friends", true, s.askFriend},
+		{http.MethodPost, "/user/friends/:user/accept", true, s.acceptFriend},
+		{http.MethodDelete, "/user/friends/:user", true, s.endFriend},
+		{http.MethodPut, "/user/blocks/:user", true, s.block},
+		{http.MethodDelete, "/user/blocks/:user", true, s.unblock},
+		{http.MethodGet, "/user/contact", true, s.contact},
+		{http.MethodPatch, "/user/contact", true, s.changeContact},
+		{http.MethodGet, "/user/messages", true, s.listTalks},
+		{http.MethodGet, "/user/messages/:user", true, s.listMessages},
+		{http.MethodPost, "/user/messages/:user", true, s.sendMessage},
+		{http.MethodPut, "/user/messages/:user/read", true, s.readMessages},
+		{http.MethodDelete, "/user/messages/:user", true, s.dropTalk},
+		{http.MethodDelete, "/user/messages/:user/:n", true, s.dropMessage},
 	}
 }
 

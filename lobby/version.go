@@ -21,6 +21,8 @@ const watchAgain = time.Second
 // watch follows the board until ctx ends, so that new rooms get versions which somebody plays.
 func (s *Service) watch(ctx context.Context) {
 	for ctx.Err() == nil {
+		now := s.config.Now()
+		s.watching.Store(&now)
 		err := s.config.Broker.Watch(ctx, func(n broker.Notice) { s.roster.Observe(n, s.config.Now()) })
 		if err == nil {
 			return

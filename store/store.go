@@ -32,6 +32,8 @@ var (
 	ErrSearching      = errors.New("already searching")        // a ticket is open
 	ErrTicketOver     = errors.New("ticket is over")           // or not in the state that was meant
 	ErrSeated         = errors.New("player has a seat")        // in another room of the game
+	ErrBlocked        = errors.New("player can't be reached")  // one of the two blocks the other, or wants friends alone
+	ErrTooMany        = errors.New("there are too many")       // a player has as many of them as may be
 )
 
 // Store is everything a back end has.
@@ -55,6 +57,10 @@ type Store interface {
 	Parties
 	Matching
 	Doors
+	Friends
+	Contacts
+	Presences
+	Messages
 	// Ready reports whether the database answers now.
 	Ready(ctx context.Context) error
 	Close() error

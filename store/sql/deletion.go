@@ -36,6 +36,12 @@ var forgetting = []string{
 	`DELETE FROM ratings WHERE account = $1`,
 	`DELETE FROM note_counts WHERE account = $1`, // first, as whoever notifies holds it
 	`DELETE FROM notes WHERE account = $1`,
+	`DELETE FROM relations WHERE account = $1 OR other = $1`,
+	`DELETE FROM contacts WHERE account = $1`,
+	`DELETE FROM presences WHERE account = $1`,
+	`DELETE FROM talks WHERE other = $1 AND account IN (SELECT other FROM talks WHERE account = $1)`, // first, as whoever writes holds them
+	`DELETE FROM talks WHERE account = $1`,
+	`DELETE FROM messages WHERE account = $1 OR other = $1`,
 	// Its open ticket has been cancelled before, see cancelByDeletion. A party without members can't be joined, and is dropped later.
 	`UPDATE ticket_players SET open = FALSE WHERE open AND ticket IN (SELECT ticket FROM ticket_players WHERE account = $1)`,
 	`DELETE FROM ticket_players WHERE account = $1`,

@@ -220,6 +220,20 @@ func (p player) live() (end func()) {
 	its, err := s.TakeUp(ctx, "its own")
 	p.do("take up", err)
 
+	yes := true
+	_, _, err = s.SetContact(ctx, p.id, &yes, nil)
+	p.do("hide", err)
+	for _, pair := range [][2]string{{p.id, "other"}, {"other", p.id}} {
+		_, _, err = s.Befriend(ctx, pair[0], pair[1], false, noon)
+		p.do("befriend", err)
+	}
+	for _, pair := range [][2]string{{p.id, "other"}, {"other", p.id}} {
+		_, err = s.SendMessage(ctx, pair[0], pair[1], "words-of-it", noon)
+		p.do("write", err)
+	}
+	_, _, err = s.KeepPresences(ctx, "gateway", []store.Presence{{User: p.id, Since: noon}}, nil)
+	p.do("connect", err)
+
 	// A room that goes on, with letters of the player's that may come again and that do not, and one that is over.
 	rooms := map[string]store.Record{}
 	for _, room := range []string{"goes on", "is over"} {

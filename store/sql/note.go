@@ -34,12 +34,10 @@ const notesAtOnce = 16
 
 // noteTexts are the two statements for 1, 2, 3... users.
 var noteTexts = func() (texts [notesAtOnce][2]string) {
-	var users, rows []string
+	var rows []string
 	for i := range texts {
-		n := 6 * i
-		users = append(users, fmt.Sprintf("$%d", i+1))
-		rows = append(rows, fmt.Sprintf("($%d, $%d, $%d, $%d, $%d, $%d)", n+1, n+2, n+3, n+4, n+5, n+6))
-		texts[i] = [2]string{fmt.Sprintf(countNotes, strings.Join(users, ", ")), fmt.Sprintf(insertNotes, strings.Join(rows, ", "))}
+		rows = append(rows, "("+params(6*i+1, 6)+")")
+		texts[i] = [2]string{fmt.Sprintf(countNotes, params(1, i+1)), fmt.Sprintf(insertNotes, strings.Join(rows, ", "))}
 	}
 	return texts
 }()
@@ -145,27 +143,41 @@ func (s *Store) Notes(ctx context.Context, user string, after uint64, now time.T
 	return notes, last, nil
 }
 
-// countsAtOnce is for how many users one statement reads the count.
-const countsAtOnce = 64
+// manyUsers is how many users a statement about many names.
+const manyUsers = 64
 
-// selectCounts is for exactly that many.
-var selectCounts = func() string {
-	var users []string
-	for i := range countsAtOnce {
-		users = append(users, fmt.Sprintf("$%d", i+1))
+// params is n parameters, the first one of them numbered from.
+func params(from, n int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("$%d", from+i)
 	}
-	return `SELECT account, last FROM note_counts WHERE account IN (` + strings.Join(users, ", ") + `)`
-}()
+	return strings.Join(all, ", ")
+}
+
+// eachUsers calls do for manyUsers users at a time, the last one of them again and again where they are not as many. Users by
+// names that nobody has are left out.
+func eachUsers(users []string, do func(args []any) error) error {
+	users = slices.DeleteFunc(slices.Clone(users), func(user string) bool { return !text(user) })
+	for some := range slices.Chunk(users, manyUsers) {
+		args := make([]any, manyUsers)
+		for i := range args {
+			args[i] = some[min(i, len(some)-1)]
+		}
+		if err := do(args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var selectCounts = `SELECT account, last FROM note_counts WHERE account IN (` + params(1, manyUsers) + `)`
 
 // LastNotes implements [store.Notes].
 func (s *Store) LastNotes(ctx context.Context, users []string) (map[string]uint64, error) {
 	last := map[string]uint64{}
-	for some := range slices.Chunk(slices.DeleteFunc(slices.Clone(users), func(user string) bool { return !text(user) }), countsAtOnce) {
-		args := make([]any, countsAtOnce)
-		for i := range args {
-			args[i] = some[min(i, len(some)-1)]
-		}
-		err := s.db.read(ctx, func(ctx context.Context, q querier) error {
+	err := s.db.read(ctx, func(ctx context.Context, q querier) error {
+		return eachUsers(users, func(args []any) error {
 			return all(ctx, q, selectCounts, args, func(rows *stdsql.Rows) error {
 				var user string
 				var n uint64
@@ -174,9 +186,9 @@ func (s *Store) LastNotes(ctx context.Context, users []string) (map[string]uint6
 				return err
 			})
 		})
-		if err != nil {
-			return nil, s.failed(ctx, "read last notes", err)
-		}
+	})
+	if err != nil {
+		return nil, s.failed(ctx, "read last notes", err)
 	}
 	return last, nil
 }
