@@ -98,11 +98,6 @@ func relationProblem(err error) error {
 	return err
 }
 
-// Blocked reports whether one of the two blocks the other: then neither may send the other anything.
-func (s *Service) blocked(ctx context.Context, user, other string) (bool, error) {
-	return s.config.Store.Blocked(ctx, user, other)
-}
-
 // listFriends is GET /user/friends.
 func (s *Service) listFriends(c *Context) error {
 	cursor, limit, err := c.page()
