@@ -40,9 +40,9 @@ func (s *Service) sendMessage(c *Context) error {
 	if err != nil {
 		return err
 	}
-	text, err := cleanText(in.Text, maxMessage, true)
+	text, err := cleanText(in.Text, maxMessage, true, badRequest)
 	if err != nil {
-		return badRequest.because("%s", err)
+		return err
 	}
 	if text == "" {
 		return badRequest.because("The message needs a text.")

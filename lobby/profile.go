@@ -56,9 +56,5 @@ func (s *Service) changeUser(c *Context) error {
 
 // cleanAbout returns the text as it is kept: one line. The error is invalid_profile and says why.
 func cleanAbout(text string) (string, error) {
-	text, err := cleanText(text, maxAbout, false)
-	if err != nil {
-		return "", invalidProfile.because("%s", err)
-	}
-	return text, nil
+	return cleanText(text, maxAbout, false, invalidProfile)
 }

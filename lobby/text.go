@@ -1,8 +1,6 @@
 package lobby
 
 import (
-	"errors"
-	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,9 +9,9 @@ import (
 )
 
 // cleanText returns a player's text as it is kept, at most so many characters: trimmed and in NFC. It is what can be seen, plus
-// what joins and forms emoji and letters, and with lines also line ends. The error is a sentence for the player.
-func cleanText(text string, most int, lines bool) (string, error) {
-	tooLong := fmt.Errorf("The text has at most %d characters.", most)
+// what joins and forms emoji and letters, and with lines also line ends. The error is bad, and says why.
+func cleanText(text string, most int, lines bool, bad *problem) (string, error) {
+	tooLong := bad.because("The text has at most %d characters.", most)
 	if len(text) > 8*most || !utf8.ValidString(text) {
 		return "", tooLong
 	}
@@ -34,10 +32,10 @@ func cleanText(text string, most int, lines bool) (string, error) {
 			marks = maxMarks
 		case joins || unicode.IsMark(r):
 			if marks++; marks > maxMarks {
-				return "", errors.New("The text has too many marks on one character.")
+				return "", bad.because("The text has too many marks on one character.")
 			}
 		case invisible(r) || !unicode.IsGraphic(r) || r == utf8.RuneError:
-			return "", fmt.Errorf("The character U+%04X can't be in the text.", r)
+			return "", bad.because("The character U+%04X can't be in the text.", r)
 		default:
 			marks = 0
 		}
