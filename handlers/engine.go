@@ -98,8 +98,9 @@ type Result struct {
 	Grants   []Grant
 	Scores   []Score
 	Outcomes []Outcome
-	Begun    bool // the game has begun: not offered to strangers any more
-	Ended    bool // the room is over; the last output is $closed; no event may follow
+	Backfill *Backfill // what the room asks for from now on; nil: as before
+	Begun    bool      // the game has begun: not offered to strangers any more
+	Ended    bool      // the room is over; the last output is $closed; no event may follow
 	// Empty: the last member has left; the room should be closed if nobody has taken a seat meanwhile.
 	Empty bool
 	// Failure is the error or *PanicError of a handler, for the log. The room is as before, except that the event

@@ -146,6 +146,9 @@ func (in *Instance) play(next step, res *Result) {
 	res.Grants = join(res.Grants, r.grants)
 	res.Scores = join(res.Scores, r.scores)
 	res.Outcomes = join(res.Outcomes, r.outcomes)
+	if r.backfill != nil {
+		res.Backfill = r.backfill
+	}
 	res.Begun = res.Begun || r.begun
 	res.Empty = len(res.Unseated) > 0 && in.Members() == 0
 	res.Ended = in.ended

@@ -9,9 +9,13 @@ import (
 // Match is what the lobby says of a room that it opens because it has found players for it. They have their seats, and come
 // as everybody comes: each is told of by [Joined] when the room hears of it, in any order, or may stay away.
 type Match struct {
-	Mode  string     `json:"mode"`           // of the game, as lobby.App.Match names it
-	Teams [][]string `json:"teams"`          // users by team; a team that only bots play in is empty
-	Bots  []int      `json:"bots,omitempty"` // by team, how many players the game is to play itself; none: there are no bots
+	Mode  string     `json:"mode"`  // of the game, as lobby.App.Match names it
+	Teams [][]string `json:"teams"` // users by team; a team that only bots play in is empty
+	Bots  []int      `json:"bots"`  // by team, how many players the game is to play itself; none: there are no bots
+	// Region is one that all accept, and Properties what all accept of the game's own: texts, numbers, and ranges as
+	// {"min":..,"max":..}.
+	Region     string                     `json:"region"`
+	Properties map[string]json.RawMessage `json:"properties"`
 }
 
 // MatchOption is the member of a room's options that holds its [Match]. Options of players can't have it.

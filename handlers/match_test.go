@@ -28,8 +28,8 @@ func TestAGameHearsWhoIsMatched(t *testing.T) {
 	for _, c := range []struct{ options, want string }{
 		{``, "nobody "},
 		{`{"map":"desert"}`, "nobody desert"},
-		{`{"$match":{"mode":"duel","teams":[["ann"],["bob","eve"]]}}`, "{duel [[ann] [bob eve]] []} "},
-		{`{"map":"desert","$match":{"mode":"","teams":[["ann"],[]],"bots":[0,2]}}`, "{ [[ann] []] [0 2]} desert"},
+		{`{"$match":{"mode":"duel","teams":[["ann"],["bob","eve"]]}}`, "{duel [[ann] [bob eve]] []  map[]} "},
+		{`{"map":"desert","$match":{"mode":"","teams":[["ann"],[]],"bots":[0,2],"region":"eu","properties":{"map":"ice"}}}`, "{ [[ann] []] [0 2] eu map[map:[34 105 99 101 34]]} desert"},
 	} {
 		if _, err := g.Open("r", []byte(c.options), handlerstest.Start); err != nil {
 			t.Errorf("%s: %v", c.options, err)

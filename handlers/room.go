@@ -32,6 +32,7 @@ type Room struct {
 	grants   []Grant
 	scores   []Score
 	outcomes []Outcome
+	backfill *Backfill
 	begun    bool
 	joining  bool   // the step takes a player in
 	closing  string // reason of the end; "" goes on

@@ -65,11 +65,10 @@ func (t *Ticket) player(user string) *TicketPlayer {
 
 // TicketPlayer is a player of a ticket, with its skill as it was when the ticket began to wait.
 type TicketPlayer struct {
-	User      string
-	Name      string // the account's
-	Rating    float64
-	Deviation float64
-	Accepted  bool // what was found
+	User     string
+	Name     string // the account's
+	Rating   float64
+	Accepted bool // what was found
 }
 
 // Pool is the tickets of one game and mode in the hands of who pairs them.
@@ -112,10 +111,11 @@ type Backfill struct {
 	Game  string
 	Mode  string
 	Wants []byte // of the room, in the words of a ticket's
-	// Places is how many players it asks for, and Free how many seats are free. Free is derived.
-	Places int
-	Free   int
-	Since  time.Time
+	Size  int    // how many players it wants to have; 0: it asks for none any more
+	Since time.Time
+	// Players sit there now, with their skill. Derived, as Free is: how many more it takes, as far as there are seats.
+	Players []TicketPlayer
+	Free    int
 }
 
 // Matching keeps who waits for a match, and makes matches. A player has one open ticket at most.
@@ -145,7 +145,9 @@ type Matching interface {
 	TakePool(ctx context.Context, game, mode string) (Pool, error)
 	// PoolTickets lists the pool's open tickets by their ids, after the id given, at most limit (1 to MaxTicketsAtOnce).
 	PoolTickets(ctx context.Context, p Pool, after string, limit int) ([]Ticket, error)
-	// PoolBackfills lists the pool's rooms that ask for players and have free seats, by their ids, as PoolTickets does.
+	// PoolBackfill is a room that asks for players. ErrNotFound: it does not, or is closed.
+	PoolBackfill(ctx context.Context, p Pool, room string) (Backfill, error)
+	// PoolBackfills lists the pool's rooms that ask for players, by their ids, as PoolTickets does.
 	PoolBackfills(ctx context.Context, p Pool, after string, limit int) ([]Backfill, error)
 	// PoolOffers lists the pool's offers.
 	PoolOffers(ctx context.Context, p Pool) ([]Offer, error)

@@ -25,7 +25,7 @@ func (r *room) finish() error {
 			return err
 		}
 		c.seated, c.unseated, c.awards, c.grants, c.dead, c.absolve = nil, nil, nil, nil, nil, nil
-		c.scores, c.outcomes = nil, nil
+		c.scores, c.outcomes, c.backfill = nil, nil, nil
 		c.begun, c.changed = false, false
 	}
 	end := broker.Position{Epoch: a.line.at.Epoch, N: a.line.at.N + 1}

@@ -48,6 +48,7 @@ func (r *room) play(ev *handlers.Event, d *broker.Delivery) (handlers.Result, er
 			r.absolve(key, d)
 		}
 		r.add(ev, &res)
+		r.addBackfill(ev, &res)
 		return res, nil
 	}
 }

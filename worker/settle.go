@@ -138,7 +138,7 @@ func (r *room) addChange(to *store.Commit) (err error) {
 	}
 	to.Dead, to.Absolve = c.dead, c.absolve
 	to.Seated, to.Unseated, to.Awards, to.Grants = c.seated, c.unseated, c.awards, c.grants
-	to.Scores, to.Outcomes = c.scores, c.outcomes
+	to.Scores, to.Outcomes, to.Backfill = c.scores, c.outcomes, c.backfill
 	if c.begun {
 		to.State = store.Playing
 	}
@@ -182,6 +182,7 @@ func (r *room) commit(c *store.Commit) (closed bool, err error) {
 		}
 	}
 	r.game.counts.commits.Inc()
+	r.tellBackfill(c.Backfill)
 	a.noted, a.wake = c.Published, c.Wake
 	if c.Memory != nil {
 		a.dirty = false

@@ -37,6 +37,7 @@ type change struct {
 	grants             []store.Grant
 	scores             []store.Score
 	outcomes           []store.Outcome
+	backfill           *store.Backfill
 	dead               []store.DeadLetter
 	absolve            []string // skipped
 	changed            bool     // the memory is another

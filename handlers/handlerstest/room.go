@@ -42,6 +42,7 @@ type Room struct {
 	grants   []handlers.Grant
 	scores   []handlers.Score
 	outcomes []handlers.Outcome
+	backfill *handlers.Backfill
 	begun    bool
 	empty    bool
 }
@@ -128,6 +129,9 @@ func (r *Room) Play(ev handlers.Event) handlers.Result {
 	r.grants = append(r.grants, res.Grants...)
 	r.scores = append(r.scores, res.Scores...)
 	r.outcomes = append(r.outcomes, res.Outcomes...)
+	if res.Backfill != nil {
+		r.backfill = res.Backfill
+	}
 	r.begun = r.begun || res.Begun
 	r.empty = res.Empty
 	return res
@@ -215,3 +219,11 @@ func (r *Room) Scores() []handlers.Score { return slices.Clone(r.scores) }
 
 // Outcomes are all matches that the room has reported for ratings, in order.
 func (r *Room) Outcomes() []handlers.Outcome { return slices.Clone(r.outcomes) }
+
+// Backfill is what the room asks for last of those who find players; the zero value if nothing.
+func (r *Room) Backfill() handlers.Backfill {
+	if r.backfill == nil {
+		return handlers.Backfill{}
+	}
+	return *r.backfill
+}

@@ -97,11 +97,10 @@ func (s *Store) DeleteAccount(ctx context.Context, user string, now time.Time) (
 
 // forget takes away all of an account that is deleted, and the account if it has no seats.
 func forget(ctx context.Context, q querier, user string, now time.Time) (gone bool, err error) {
-	if _, err := q.exec(ctx, leaveSeats, user, now.UnixMicro()); err != nil {
-		return false, err
-	}
-	if _, err := q.exec(ctx, cancelByDeletion, user, now.UnixMicro()); err != nil {
-		return false, err
+	for _, statement := range []string{cancelByDeletion, leaveSeats} { // who pairs locks tickets before seats
+		if _, err := q.exec(ctx, statement, user, now.UnixMicro()); err != nil {
+			return false, err
+		}
 	}
 	for _, statement := range forgetting {
 		if _, err := q.exec(ctx, statement, user); err != nil {

@@ -23,13 +23,6 @@ const (
 	offerTicket  = `UPDATE tickets SET state = 'found', offer = $2 WHERE id = $1`
 	forgetAccept = `UPDATE ticket_players SET accepted = FALSE WHERE ticket = $1 AND accepted`
 	waitAgain    = `UPDATE tickets SET state = 'waiting', offer = '' WHERE id = $1`
-
-	selectBackfills = `SELECT b.room, b.wants, b.places, b.since,
-		r.capacity - (SELECT count(*) FROM seats s WHERE s.room = b.room AND s.state <> 'leaving' AND NOT s.watch)
-		FROM backfills b JOIN rooms r ON r.id = b.room
-		WHERE b.game = $1 AND b.mode = $2 AND b.room > $3 AND r.state <> 'closed' ORDER BY b.room LIMIT $4`
-	fillBackfill = `UPDATE backfills SET places = places - $2 WHERE room = $1 AND places >= $2`
-	dropFilled   = `DELETE FROM backfills WHERE room = $1 AND places <= 0`
 )
 
 // pairing does f in a transaction of who has the pool: nobody can take it meanwhile.
@@ -65,22 +58,6 @@ func (s *Store) PoolTickets(ctx context.Context, p store.Pool, after string, lim
 		return err
 	})
 	return list, s.failed(ctx, "list tickets of pool", err)
-}
-
-// PoolBackfills implements [store.Matching].
-func (s *Store) PoolBackfills(ctx context.Context, p store.Pool, after string, limit int) (list []store.Backfill, err error) {
-	err = s.db.read(ctx, func(ctx context.Context, q querier) error {
-		args := []any{p.Game, p.Mode, after, min(max(limit, 1), store.MaxTicketsAtOnce)}
-		return all(ctx, q, selectBackfills, args, func(rows *stdsql.Rows) error {
-			b := store.Backfill{Game: p.Game, Mode: p.Mode}
-			var since int64
-			err := rows.Scan(&b.Room, &b.Wants, &b.Places, &since, &b.Free)
-			b.Since = fromMicros(since)
-			list = append(list, b)
-			return err
-		})
-	})
-	return list, s.failed(ctx, "list backfills of pool", err)
 }
 
 // PoolOffers implements [store.Matching].
@@ -272,14 +249,10 @@ func (s *Store) seatAll(ctx context.Context, q querier, m *store.Placement, user
 	if !m.Backfill {
 		return nil
 	}
-	n, err := q.exec(ctx, fillBackfill, m.Room.ID, len(users))
-	if err == nil && n == 0 {
-		err = store.ErrRoomFull // it does not ask for as many any more
+	b, err := backfill(ctx, q, m.Room.ID)
+	if errors.Is(err, stdsql.ErrNoRows) || err == nil && len(b.Players) > b.Size {
+		return store.ErrRoomFull // it does not ask for as many any more
 	}
-	if err != nil {
-		return err
-	}
-	_, err = q.exec(ctx, dropFilled, m.Room.ID)
 	return err
 }
 

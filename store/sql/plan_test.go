@@ -92,7 +92,7 @@ func TestSQLiteScansNoTable(t *testing.T) {
 		{selectSearching, "SEARCH ticket_players USING INDEX ticket_players_open (account=?)"},
 		{selectTicket, "SEARCH p USING PRIMARY KEY (ticket=?)"},
 		{selectTicketsOf, "SEARCH ticket_players USING COVERING INDEX ticket_players_by_account (account=?)"},
-		{selectBackfills, "SEARCH b USING INDEX backfills_by_pool (game=? AND mode=? AND room>?)"},
+		{selectBackfills, "SEARCH backfills USING INDEX backfills_by_pool (game=? AND mode=? AND room>?)"},
 		{cancelByDeletion, "SEARCH ticket_players USING COVERING INDEX ticket_players_by_account (account=?)"},
 		{fmt.Sprintf(selectSession, "0"), "SEARCH s USING INDEX sqlite_autoindex_sessions_2 (token=?)"},
 	} {

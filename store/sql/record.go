@@ -97,7 +97,7 @@ func (s *Store) Commit(ctx context.Context, c *store.Commit) (closed bool, err e
 // plain commits touch nothing but their record and log.
 func plain(c *store.Commit) bool {
 	return c.State == "" && len(c.Seated) == 0 && len(c.Unseated) == 0 && len(c.Awards) == 0 && len(c.Grants) == 0 &&
-		len(c.Scores) == 0 && len(c.Outcomes) == 0 &&
+		len(c.Scores) == 0 && len(c.Outcomes) == 0 && c.Backfill == nil &&
 		len(c.Dead) == 0 && len(c.Absolve) == 0
 }
 
@@ -157,6 +157,9 @@ func (s *Store) apply(ctx context.Context, q querier, c *store.Commit) (closed b
 		return false, err
 	}
 	if err := seat(ctx, q, c); err != nil {
+		return false, err
+	}
+	if err := ask(ctx, q, c); err != nil {
 		return false, err
 	}
 	switch c.State {
@@ -226,7 +229,7 @@ func closeRoom(ctx context.Context, q querier, c *store.Commit) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	drop := []string{closeRecord, dropSeats, dropCode, dropLabels, dropBans, dropRoomInvites}
+	drop := []string{closeRecord, dropSeats, dropBackfill, dropCode, dropLabels, dropBans, dropRoomInvites}
 	if !remembered {
 		drop = append(drop, dropRoomsLog)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 const ticketColumns = `t.id, t.game, t.mode, t.party, t.wants, t.gateway, t.since, t.state, t.reason, t.offer, t.room, t.ended_at,
-	COALESCE(o.until_at, 0), p.account, COALESCE(a.name, ''), p.rating, p.deviation, p.accepted`
+	COALESCE(o.until_at, 0), p.account, COALESCE(a.name, ''), p.rating, p.accepted`
 
 // Tickets come with a row for each player, in its order.
 const ticketJoins = ` LEFT JOIN match_offers o ON o.id = t.offer LEFT JOIN ticket_players p ON p.ticket = t.id LEFT JOIN accounts a ON a.id = p.account`
@@ -19,8 +19,8 @@ const ticketJoins = ` LEFT JOIN match_offers o ON o.id = t.offer LEFT JOIN ticke
 const (
 	insertTicket = `INSERT INTO tickets (id, game, mode, party, wants, gateway, since, state, reason, offer, room, ended_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', '', '', '', 0)`
-	insertPlayer = `INSERT INTO ticket_players (ticket, place, account, rating, deviation, accepted, open)
-		SELECT $1, $2, id, $4, $5, FALSE, TRUE FROM accounts WHERE id = $3 AND deleted_at IS NULL`
+	insertPlayer = `INSERT INTO ticket_players (ticket, place, account, rating, accepted, open)
+		SELECT $1, $2, id, $4, FALSE, TRUE FROM accounts WHERE id = $3 AND deleted_at IS NULL`
 	selectSearching = `SELECT ticket FROM ticket_players WHERE account = $1 AND open`
 	// A seat in another living room of the game.
 	selectSeatedIn = `SELECT s.room FROM seats s JOIN rooms r ON r.id = s.room
@@ -51,10 +51,10 @@ func tickets(ctx context.Context, q querier, query string, args ...any) (list []
 		var since, ended, until int64
 		var user stdsql.NullString
 		var p store.TicketPlayer
-		var rating, deviation stdsql.NullFloat64
+		var rating stdsql.NullFloat64
 		var accepted stdsql.NullBool
 		if err := rows.Scan(&t.ID, &t.Game, &t.Mode, &t.Party, &t.Wants, &t.Gateway, &since, &t.State, &t.Reason, &t.Offer, &t.Room, &ended,
-			&until, &user, &p.Name, &rating, &deviation, &accepted); err != nil {
+			&until, &user, &p.Name, &rating, &accepted); err != nil {
 			return err
 		}
 		if len(list) == 0 || list[len(list)-1].ID != t.ID {
@@ -68,7 +68,7 @@ func tickets(ctx context.Context, q querier, query string, args ...any) (list []
 			list = append(list, t)
 		}
 		if user.Valid {
-			p.User, p.Rating, p.Deviation, p.Accepted = user.String, rating.Float64, deviation.Float64, accepted.Bool
+			p.User, p.Rating, p.Accepted = user.String, rating.Float64, accepted.Bool
 			last := &list[len(list)-1]
 			last.Players = append(last.Players, p)
 		}
@@ -189,7 +189,7 @@ func (s *Store) addPlayer(ctx context.Context, q querier, t *store.Ticket, place
 	case !errors.Is(err, stdsql.ErrNoRows):
 		return err
 	}
-	n, err := q.exec(ctx, insertPlayer, t.ID, place, p.User, p.Rating, p.Deviation)
+	n, err := q.exec(ctx, insertPlayer, t.ID, place, p.User, p.Rating)
 	switch {
 	case duplicate(err): // another ticket of the player's has come in between
 		return store.ErrSearching

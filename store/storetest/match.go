@@ -16,7 +16,7 @@ import (
 func ticketOf(id, party string, users ...string) store.Ticket {
 	t := store.Ticket{ID: id, Game: "othello", Mode: "duel", Party: party, Wants: []byte(`{}`), Gateway: "ws://here/stomp", Since: begin}
 	for i, user := range users {
-		t.Players = append(t.Players, store.TicketPlayer{User: user, Rating: 1500.5 + float64(i), Deviation: 350})
+		t.Players = append(t.Players, store.TicketPlayer{User: user, Rating: 1500.5 + float64(i)})
 	}
 	return t
 }

@@ -51,6 +51,7 @@ func Test(t *testing.T, fresh func(t testing.TB) Opener) {
 		{"RoomLists", roomListCases},
 		{"Doors", doorCases},
 		{"Moves", moveCases},
+		{"Backfills", backfillCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

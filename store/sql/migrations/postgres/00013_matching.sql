@@ -25,7 +25,6 @@ CREATE TABLE ticket_players (
 	place     BIGINT NOT NULL,
 	account   TEXT   COLLATE "C" NOT NULL REFERENCES accounts (id),
 	rating    DOUBLE PRECISION NOT NULL,
-	deviation DOUBLE PRECISION NOT NULL,
 	accepted  BOOLEAN NOT NULL,
 	open      BOOLEAN NOT NULL, -- as the ticket is
 	PRIMARY KEY (ticket, place)
@@ -55,7 +54,7 @@ CREATE TABLE backfills (
 	game   TEXT   COLLATE "C" NOT NULL,
 	mode   TEXT   COLLATE "C" NOT NULL,
 	wants  BYTEA  NOT NULL,
-	places BIGINT NOT NULL,
+	size   BIGINT NOT NULL,
 	since  BIGINT NOT NULL
 );
 CREATE INDEX backfills_by_pool ON backfills (game, mode, room);

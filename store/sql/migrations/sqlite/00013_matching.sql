@@ -25,7 +25,6 @@ CREATE TABLE ticket_players (
 	place     INTEGER NOT NULL,
 	account   TEXT    NOT NULL REFERENCES accounts (id),
 	rating    REAL    NOT NULL,
-	deviation REAL    NOT NULL,
 	accepted  INTEGER NOT NULL,
 	open      INTEGER NOT NULL, -- as the ticket is
 	PRIMARY KEY (ticket, place)
@@ -55,7 +54,7 @@ CREATE TABLE backfills (
 	game   TEXT    NOT NULL,
 	mode   TEXT    NOT NULL,
 	wants  BLOB    NOT NULL,
-	places INTEGER NOT NULL,
+	size   INTEGER NOT NULL,
 	since  INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX backfills_by_pool ON backfills (game, mode, room);
