@@ -19,7 +19,7 @@ import (
 // runs others may wait for it. The same request sent again with its Idempotency-Key is answered without running it again.
 type Handler func(*Context) error
 
-// App is what a game adds to the lobby: its own REST routes, and its items. Register them before [App.Serve]; the routes
+// App is what a game adds to the lobby: its own REST routes, its items, and the modes for which players are found. Register them before [App.Serve]; the routes
 // are served under /v1, to signed-in players only, with the same limits and errors as the lobby's own. A mistake in a
 // registration panics.
 type App struct {
@@ -27,6 +27,7 @@ type App struct {
 	routes  []route
 	details map[string]details // of those with types, by shape
 	items   []Item
+	modes   []*mode
 	served  bool
 }
 

@@ -37,6 +37,8 @@ type Store interface {
 	store.Messages
 	Presences(ctx context.Context, users []string) ([]store.Presence, error)
 	Watchers(ctx context.Context, user string, limit int) ([]string, error)
+	store.Parties
+	store.Matching
 	CreateRoom(ctx context.Context, r store.Room, memory []byte, user string) error
 	Room(ctx context.Context, id string) (store.Room, error)
 	Rooms(ctx context.Context, f store.RoomFilter, cursor string, limit int) (rooms []store.Room, next string, err error)
@@ -47,6 +49,7 @@ type Store interface {
 type Broker interface {
 	broker.Rooms
 	broker.Sender
+	broker.Queues
 	broker.Board
 }
 

@@ -48,6 +48,7 @@ type mapStore struct {
 	noFriends
 	emptyLedger
 	emptyRanks
+	noMatching
 	mu         sync.Mutex
 	accounts   map[string]store.Account
 	identities map[store.Identity]string

@@ -99,6 +99,7 @@ type gameJSON struct {
 	Capacity int          `json:"capacity"`
 	Policy   policyJSON   `json:"policy"`
 	Boards   []boardsJSON `json:"boards"`
+	Modes    []modeJSON   `json:"modes"`
 }
 
 type policyJSON struct {
@@ -129,7 +130,7 @@ func (s *Service) listGames(c *Context) error {
 	for _, name := range s.games.names {
 		g := s.versionFor(name, "")
 		p := g.Policy()
-		games = append(games, gameJSON{name, g.Version(), s.games.versions(name), p.Capacity, policyOf(p), boardsOf(p)})
+		games = append(games, gameJSON{name, g.Version(), s.games.versions(name), p.Capacity, policyOf(p), boardsOf(p), s.modesOf(name)})
 	}
 	return c.JSON(http.StatusOK, struct {
 		Games []gameJSON `json:"games"`

@@ -44,6 +44,10 @@ type stompJSON struct {
 	Queue string `json:"queue"`
 }
 
+func stompOf(gateway, room string) stompJSON {
+	return stompJSON{gateway, "/topic/room." + room, "/queue/room." + room}
+}
+
 // placeJSON is a room as one player finds it.
 type placeJSON struct {
 	Room  roomJSON  `json:"room"`
@@ -59,7 +63,7 @@ type satJSON struct {
 }
 
 func (c *Context) place(r store.Room, seat *store.Seat) placeJSON {
-	p := placeJSON{Room: roomOf(r), Stomp: stompJSON{c.gateway, "/topic/room." + r.ID, "/queue/room." + r.ID}}
+	p := placeJSON{Room: roomOf(r), Stomp: stompOf(c.gateway, r.ID)}
 	if seat != nil {
 		p.Seat = &seatJSON{seat.User, seat.Name, seat.State}
 	}
@@ -153,6 +157,9 @@ func (s *Service) createRoom(c *Context) error {
 	if string(in.Options) == "null" {
 		in.Options = nil
 	}
+	if ofMatching(in.Options) {
+		return badOptions.because("The option %q is the lobby's own.", handlers.MatchOption)
+	}
 	room, seat, err := s.create(c, game, in.Options)
 	if err != nil {
 		return err
@@ -163,30 +170,13 @@ func (s *Service) createRoom(c *Context) error {
 
 // create keeps a new room with a seat for who asks. The room has not been told yet.
 func (s *Service) create(c *Context, game handlers.Definition, options []byte) (store.Room, store.Seat, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return store.Room{}, store.Seat{}, fmt.Errorf("make a room id: %w", err)
-	}
 	now := s.config.Now().Truncate(time.Microsecond)
-	opening, err := game.Open(id.String(), options, now)
-	if rejection := (*handlers.Rejection)(nil); errors.As(err, &rejection) {
-		p := *badOptions
-		if goodCode.MatchString(rejection.Code) {
-			p.code = rejection.Code
-		}
-		if rejection.Text != "" {
-			p.detail = rejection.Text
-		}
-		return store.Room{}, store.Seat{}, &p
-	}
+	room, memory, err := openRoom(game, options, now)
 	if err != nil {
-		return store.Room{}, store.Seat{}, fmt.Errorf("game %q opens a room: %w", game.Name(), err)
+		return store.Room{}, store.Seat{}, err
 	}
-	room := store.Room{
-		ID: id.String(), Game: game.Name(), Version: game.Version(), State: store.Open,
-		Players: 1, Capacity: opening.Capacity, CreatedAt: now,
-	}
-	err = s.config.Store.CreateRoom(c.ctx, room, opening.Memory, c.session.User)
+	room.Players = 1
+	err = s.config.Store.CreateRoom(c.ctx, room, memory, c.session.User)
 	if errors.Is(err, store.ErrNotFound) {
 		err = notSignedIn // deleted a moment ago
 	}
@@ -196,6 +186,31 @@ func (s *Service) create(c *Context, game handlers.Definition, options []byte) (
 	return room, store.Seat{
 		Room: room.ID, User: c.session.User, Name: c.session.Name, State: store.Joining, Since: now,
 	}, nil
+}
+
+// openRoom has the game open a room, which is not kept yet. The error is a problem where the game refuses the options.
+func openRoom(game handlers.Definition, options []byte, now time.Time) (room store.Room, memory []byte, err error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return room, nil, fmt.Errorf("make a room id: %w", err)
+	}
+	opening, err := game.Open(id.String(), options, now)
+	if rejection := (*handlers.Rejection)(nil); errors.As(err, &rejection) {
+		p := *badOptions
+		if goodCode.MatchString(rejection.Code) {
+			p.code = rejection.Code
+		}
+		if rejection.Text != "" {
+			p.detail = rejection.Text
+		}
+		return room, nil, &p
+	}
+	if err != nil {
+		return room, nil, fmt.Errorf("game %q opens a room: %w", game.Name(), err)
+	}
+	return store.Room{
+		ID: id.String(), Game: game.Name(), Version: game.Version(), State: store.Open, Capacity: opening.Capacity, CreatedAt: now,
+	}, opening.Memory, nil
 }
 
 // joinRoom is POST /rooms/:id/join. Who sits there already is given its seat again.

@@ -42,6 +42,7 @@ type Service struct {
 	roster   broker.Roster
 	untold   atomic.Bool               // gateways have to be told that they have missed notes
 	watching atomic.Pointer[time.Time] // since when the board is watched; nil: not yet
+	modes    map[[2]string]*mode       // by game and name
 
 	births chan birth // for Run
 }
@@ -70,12 +71,15 @@ func (a *App) Serve(c Config) (*Service, error) {
 	s.router.HTTPErrorHandler = s.unrouted
 	own := a.take()
 	s.shelf = newShelf(a.items)
+	if s.modes, err = modesOf(a.modes, s.games); err != nil {
+		return nil, err
+	}
 	builtIn := slices.DeleteFunc(s.builtIn(), func(b route) bool {
 		return slices.ContainsFunc(own, func(r route) bool { return shape(r.method, r.path) == shape(b.method, b.path) })
 	})
 	for _, r := range builtIn {
 		if r.method != http.MethodGet && !late[r.method+" "+r.path] {
-			r.handle = s.onceOnly(r.handle, false)
+			r.handle = s.onceOnly(r.handle, whole[r.method+" "+r.path])
 		}
 		s.router.Add(r.method, Prefix+r.path, s.handler(r))
 	}
@@ -152,6 +156,19 @@ func (s *Service) builtIn() []route {
 		{http.MethodPut, "/user/messages/:user/read", true, s.readMessages},
 		{http.MethodDelete, "/user/messages/:user", true, s.dropTalk},
 		{http.MethodDelete, "/user/messages/:user/:n", true, s.dropMessage},
+		{http.MethodPost, "/parties", true, s.createParty},
+		{http.MethodPost, "/parties/join", true, s.joinParty},
+		{http.MethodPost, "/parties/:id/invite", true, s.inviteToParty},
+		{http.MethodPost, "/parties/:id/decline", true, s.declineParty},
+		{http.MethodPost, "/parties/:id/leave", true, s.leaveParty},
+		{http.MethodPost, "/parties/:id/kick", true, s.kickFromParty},
+		{http.MethodGet, "/user/party", true, s.userParty},
+		{http.MethodPost, "/match/tickets", true, s.createTicket},
+		{http.MethodGet, "/match/tickets", true, s.listTickets},
+		{http.MethodGet, "/match/tickets/:id", true, s.getTicket},
+		{http.MethodDelete, "/match/tickets/:id", true, s.cancelTicket},
+		{http.MethodPost, "/match/tickets/:id/accept", true, s.acceptMatch},
+		{http.MethodPost, "/match/tickets/:id/decline", true, s.declineMatch},
 	}
 }
 
@@ -388,6 +405,10 @@ func (s *Service) Run(ctx context.Context) error {
 	for range nurses {
 		watching.Go(func() { s.nurse(ctx) })
 	}
+	for _, m := range s.modes {
+		watching.Go(func() { s.pair(ctx, m) })
+	}
+	watching.Go(func() { s.remind(ctx) })
 	defer watching.Wait()
 	for {
 		select {
@@ -402,6 +423,7 @@ func (s *Service) Run(ctx context.Context) error {
 			s.forgetAnswers(ctx)
 			s.dropBoards(ctx)
 			s.forgetNotes(ctx)
+			s.dropSearches(ctx)
 		}
 	}
 }

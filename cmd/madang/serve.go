@@ -24,6 +24,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	}
 	app := lobby.New()
 	app.POST("/rooms/:id/bot", bots.invite)
+	app.Match("othello", "", othello.QuickMatch)
 	stock(app)
 	return server.Serve(ctx, c.Config, app, othello.Game(), relay.Game())
 }

@@ -61,7 +61,7 @@ var plan = map[string]room{
 
 // strangers are rooms that may use only these others: games are written as a developer outside would write them.
 var strangers = map[string][]string{
-	"games": {"handlers", "lobby", "store"},
+	"games": {"handlers", "lobby", "match", "store"},
 }
 
 // neighbours never meet, though an arrow between them would go down.

@@ -1,0 +1,360 @@
+package lobby
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/madang-games/madang/store"
+)
+
+// Parties are in the store alone: whoever of them reads or changes one goes there.
+
+const (
+	usualParty   = 8              // members of a party at most, where its maker says nothing
+	partyTime    = 24 * time.Hour // without a change after which a party ends
+	codeAlphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+	codeLength   = 8
+	codeTries    = 3
+)
+
+var (
+	partyNotFound  = entry(404, "party_not_found", "There is no such party", "There is no such party, or you are neither in it nor invited.")
+	inParty        = entry(409, "in_party", "The player is in a party", "A player is in one party at a time.")
+	partyFull      = entry(409, "party_full", "The party is full", "The party has as many members as it may.")
+	tooManyInvites = entry(409, "too_many_invitations", "The party has invited many", "Too many invitations of the party are open.")
+	notLeader      = entry(403, "not_leader", "Only the leader may", "Only the leader of the party may do this.")
+)
+
+// partyJSON is a party on the wire, for its members.
+type partyJSON struct {
+	ID      string       `json:"id"`
+	Code    string       `json:"code"`
+	Size    int          `json:"size"`
+	Leader  string       `json:"leader"`
+	Members []memberJSON `json:"members"`
+}
+
+type memberJSON struct {
+	User  string    `json:"user"`
+	Name  string    `json:"name"`
+	Since time.Time `json:"since"`
+}
+
+func partyOf(p store.Party) partyJSON {
+	out := partyJSON{ID: p.ID, Code: p.Code, Size: p.Size, Members: make([]memberJSON, len(p.Members))}
+	for i, m := range p.Members {
+		out.Members[i] = memberJSON{m.User, m.Name, m.Since.UTC()}
+	}
+	if len(p.Members) > 0 {
+		out.Leader = p.Leader()
+	}
+	return out
+}
+
+// partyNoteJSON is what members are told of their party, and others who are invited.
+type partyNoteJSON struct {
+	Event string     `json:"event"` // invited, joined, left, kicked, searching
+	ID    string     `json:"id"`
+	User  string     `json:"user"` // who has done it, or to whom it was done
+	Name  string     `json:"name,omitempty"`
+	Party *partyJSON `json:"party,omitempty"` // as it is now; for members
+}
+
+// Events of parties.
+const (
+	partyInvited = "invited"
+	partyJoined  = "joined"
+	partyLeft    = "left"
+	partyKicked  = "kicked"
+)
+
+const noteParty = "$party"
+
+// partyProblem is what a player is told of an error of a party.
+func partyProblem(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return partyNotFound
+	case errors.Is(err, store.ErrInParty):
+		return inParty
+	case errors.Is(err, store.ErrPartyFull):
+		return partyFull
+	case errors.Is(err, store.ErrNotLeader):
+		return notLeader
+	case errors.Is(err, store.ErrSearching):
+		return searching
+	case errors.Is(err, store.ErrFull):
+		return tooManyInvites
+	}
+	return err
+}
+
+// createParty is POST /parties.
+func (s *Service) createParty(c *Context) error {
+	in := struct {
+		Size int `json:"size"`
+	}{usualParty}
+	if err := c.bindObject(&in); err != nil {
+		return err
+	}
+	if in.Size < 1 || in.Size > store.MaxParty {
+		return badRequest.because("The size is 1 to %d.", store.MaxParty)
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("make a party id: %w", err)
+	}
+	var made store.Party
+	for range codeTries {
+		made, err = s.config.Store.CreateParty(c.ctx, store.Party{ID: id.String(), Code: newCode(), Size: in.Size}, c.session.User, s.config.Now())
+		if !errors.Is(err, store.ErrCodeTaken) {
+			break
+		}
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return notSignedIn
+	}
+	if err != nil {
+		return partyProblem(err)
+	}
+	return c.JSON(http.StatusCreated, partyOf(made))
+}
+
+// newCode makes a code that people can read to each other.
+func newCode() string {
+	var b [codeLength]byte
+	_, _ = rand.Read(b[:]) // never fails
+	for i := range b {
+		b[i] = codeAlphabet[int(b[i])%len(codeAlphabet)] // of 32: each as likely
+	}
+	return string(b[:])
+}
+
+// userParty is GET /user/party: the player's party, if it has one, and where it is invited.
+func (s *Service) userParty(c *Context) error {
+	out := struct {
+		Party       *partyJSON   `json:"party"`
+		Invitations []inviteJSON `json:"invitations"`
+	}{Invitations: []inviteJSON{}}
+	p, err := s.config.Store.PartyOf(c.ctx, c.session.User)
+	switch {
+	case err == nil:
+		party := partyOf(p)
+		out.Party = &party
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	invites, err := s.config.Store.PartyInvites(c.ctx, c.session.User)
+	if err != nil {
+		return err
+	}
+	for _, i := range invites {
+		out.Invitations = append(out.Invitations, inviteJSON{i.Party, i.By, i.Name, i.At.UTC()})
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+type inviteJSON struct {
+	Party string    `json:"party"`
+	By    string    `json:"by"`
+	Name  string    `json:"name"`
+	At    time.Time `json:"at"`
+}
+
+// pathID is the id in the path; none where it can't be one.
+func pathID(c *Context, none error) (string, error) {
+	if id := c.Param("id"); goodID.MatchString(id) {
+		return id, nil
+	}
+	return "", none
+}
+
+// bindUser reads a body that names a player.
+func (c *Context) bindUser() (string, error) {
+	var in struct {
+		User string `json:"user"`
+	}
+	if err := c.bindObject(&in); err != nil {
+		return "", err
+	}
+	if !goodID.MatchString(in.User) {
+		return "", userNotFound
+	}
+	return in.User, nil
+}
+
+// inviteToParty is POST /parties/:id/invite.
+func (s *Service) inviteToParty(c *Context) error {
+	id, err := pathID(c, partyNotFound)
+	if err != nil {
+		return err
+	}
+	user, err := c.bindUser()
+	if err != nil {
+		return err
+	}
+	switch p, err := s.config.Store.PartyOf(c.ctx, c.session.User); {
+	case err == nil && p.ID != id, errors.Is(err, store.ErrNotFound):
+		return partyNotFound
+	case err != nil:
+		return err
+	}
+	now := s.config.Now()
+	err = s.config.Store.InviteToParty(c.ctx, id, c.session.User, user, now)
+	if errors.Is(err, store.ErrNotFound) {
+		return userNotFound
+	}
+	if err != nil {
+		return partyProblem(err)
+	}
+	if err := s.notify(c.ctx, noteOf(user, noteParty, now, partyNoteJSON{Event: partyInvited, ID: id, User: c.session.User, Name: c.session.Name})); err != nil {
+		return err
+	}
+	return c.NoContent()
+}
+
+// noteOf is a note with v as its body.
+func noteOf(user, kind string, now time.Time, v any) store.Note {
+	body, _ := json.Marshal(v) // our own structs: can't fail
+	return store.Note{User: user, Type: kind, Body: body, At: now}
+}
+
+// declineParty is POST /parties/:id/decline. Who is not invited has declined.
+func (s *Service) declineParty(c *Context) error {
+	if err := c.bindObject(&struct{}{}); err != nil {
+		return err
+	}
+	id, err := pathID(c, partyNotFound)
+	if err != nil {
+		return err
+	}
+	if err := s.config.Store.DropPartyInvite(c.ctx, id, c.session.User); err != nil {
+		return err
+	}
+	return c.NoContent()
+}
+
+// joinParty is POST /parties/join: by code, or by the id of a party where the player is invited.
+func (s *Service) joinParty(c *Context) error {
+	var in struct {
+		Code  string `json:"code"`
+		Party string `json:"party"`
+	}
+	if err := c.bindObject(&in); err != nil {
+		return err
+	}
+	code := strings.ToUpper(strings.TrimSpace(in.Code))
+	if (in.Code == "") == (in.Party == "") {
+		return badRequest.because("Give the code, or the party where you are invited.")
+	}
+	if in.Party != "" && !goodID.MatchString(in.Party) || in.Code != "" && (len(code) != codeLength || strings.Trim(code, codeAlphabet) != "") {
+		return partyNotFound
+	}
+	now := s.config.Now()
+	var p store.Party
+	var err error
+	if in.Party != "" {
+		p, err = s.config.Store.JoinParty(c.ctx, in.Party, c.session.User, now)
+	} else {
+		p, err = s.config.Store.JoinPartyByCode(c.ctx, code, c.session.User, now)
+	}
+	if err != nil {
+		return partyProblem(err)
+	}
+	if err := s.tellParty(c.ctx, p, partyJoined, c.session.User, c.session.Name, now); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, partyOf(p))
+}
+
+// tellParty tells all members what has happened in their party, and the one to whom it has.
+func (s *Service) tellParty(ctx context.Context, p store.Party, event, user, name string, now time.Time) error {
+	all := partyOf(p)
+	var notes []store.Note
+	for _, m := range p.Members {
+		notes = append(notes, noteOf(m.User, noteParty, now, partyNoteJSON{event, p.ID, user, name, &all}))
+	}
+	if event == partyKicked {
+		notes = append(notes, noteOf(user, noteParty, now, partyNoteJSON{Event: event, ID: p.ID, User: user, Name: name}))
+	}
+	return s.notify(ctx, notes...)
+}
+
+// leaveParty is POST /parties/:id/leave. Who is not in it has left.
+func (s *Service) leaveParty(c *Context) error {
+	if err := c.bindObject(&struct{}{}); err != nil {
+		return err
+	}
+	id, err := pathID(c, partyNotFound)
+	if err != nil {
+		return err
+	}
+	now := s.config.Now()
+	left, cancelled, err := s.config.Store.LeaveParty(c.ctx, id, c.session.User, now)
+	if errors.Is(err, store.ErrNotFound) {
+		return c.NoContent()
+	}
+	if err != nil {
+		return err
+	}
+	left.ID = id
+	return s.hasLeft(c, left, cancelled, partyLeft, c.session.User, c.session.Name, now)
+}
+
+// kickFromParty is POST /parties/:id/kick.
+func (s *Service) kickFromParty(c *Context) error {
+	id, err := pathID(c, partyNotFound)
+	if err != nil {
+		return err
+	}
+	user, err := c.bindUser()
+	if err != nil {
+		return err
+	}
+	if user == c.session.User {
+		return badRequest.because("To leave, POST /v1/parties/{id}/leave.")
+	}
+	now := s.config.Now()
+	before, err := s.config.Store.PartyOf(c.ctx, c.session.User)
+	if errors.Is(err, store.ErrNotFound) || err == nil && before.ID != id {
+		return partyNotFound
+	}
+	if err != nil {
+		return err
+	}
+	left, cancelled, err := s.config.Store.KickFromParty(c.ctx, id, c.session.User, user, now)
+	if errors.Is(err, store.ErrNotFound) {
+		return userNotFound
+	}
+	if err != nil {
+		return partyProblem(err)
+	}
+	name := ""
+	for _, m := range before.Members {
+		if m.User == user {
+			name = m.Name
+		}
+	}
+	return s.hasLeft(c, left, cancelled, partyKicked, user, name, now)
+}
+
+// hasLeft tells those whom it concerns that a player is not in its party any more.
+func (s *Service) hasLeft(c *Context, left store.Party, cancelled *store.Ticket, event, user, name string, now time.Time) error {
+	if err := s.tellParty(c.ctx, left, event, user, name, now); err != nil {
+		return err
+	}
+	if cancelled != nil {
+		if err := s.ticketEnded(c, *cancelled, ""); err != nil {
+			return err
+		}
+	}
+	return c.NoContent()
+}
