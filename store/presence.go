@@ -17,8 +17,8 @@ type Presence struct {
 // Presences keeps who is connected where. Gateways write it, each its own.
 type Presences interface {
 	// KeepPresences notes connections to a gateway, and takes away those of the users gone. It returns which of the users in here
-	// have one to another gateway, and which of those gone have none left.
-	KeepPresences(ctx context.Context, gateway string, here []Presence, gone []string) (elsewhere, left []string, err error)
+	// have one to another gateway, with the room of the newest one, and which of those gone have none left.
+	KeepPresences(ctx context.Context, gateway string, here []Presence, gone []string) (elsewhere map[string]string, left []string, err error)
 	// Presences lists the connections of these users, of those alone who do not hide.
 	Presences(ctx context.Context, users []string) ([]Presence, error)
 	// Watchers lists at most limit friends of user that are connected, perhaps to gateways that are gone; none when user hides.

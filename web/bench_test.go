@@ -22,6 +22,7 @@ import (
 // desk is a store of four tables.
 type desk struct {
 	notebook
+	register
 	mu        sync.Mutex
 	sessions  map[store.TokenHash]store.Session
 	seats     map[string]bool // "room user"

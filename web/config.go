@@ -25,6 +25,7 @@ type Store interface {
 	Farewell(ctx context.Context, room, user string, after uint64, now time.Time) (store.Farewell, error)
 	Notes(ctx context.Context, user string, after uint64, now time.Time, limit int) (notes []store.Note, last uint64, err error)
 	LastNotes(ctx context.Context, users []string) (map[string]uint64, error)
+	store.Presences
 }
 
 // Announcements knows what is announced to everybody.

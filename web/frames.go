@@ -115,7 +115,10 @@ func (s *session) enter(sub *subscription, join func()) error {
 		s.subs = map[string]*subscription{}
 	}
 	join()
+	s.orders++
+	sub.order = s.orders
 	s.subs[sub.id] = sub
+	s.g.presences.move(s.user.User)
 	s.g.metrics.subscriptions.Inc()
 	return nil
 }

@@ -38,22 +38,23 @@ type Gateway struct {
 	accept  websocket.AcceptOptions
 	metrics *metrics
 
-	hub      hub
-	life     context.Context // of sessions and keepers; ends last
-	die      context.CancelFunc
-	fed      chan struct{} // closed when feed is set
-	feed     broker.Feed
-	lanes    chan struct{}
-	jobs     atomic.Int64
-	attempts atomic.Uint64
-	keepers  sync.WaitGroup
-	errands  chan func(context.Context) // for Run to do
-	doubts   doubts
-	rereads  chan struct{} // holds a token when notes may have been missed
-	readers  chan struct{} // full when as many notes are read as may be at a time
-	roster   broker.Roster // for lobbies that die
-	notice   announced
-	ready    atomic.Bool
+	hub       hub
+	life      context.Context // of sessions and keepers; ends last
+	die       context.CancelFunc
+	fed       chan struct{} // closed when feed is set
+	feed      broker.Feed
+	lanes     chan struct{}
+	jobs      atomic.Int64
+	attempts  atomic.Uint64
+	keepers   sync.WaitGroup
+	errands   chan func(context.Context) // for Run to do
+	doubts    doubts
+	rereads   chan struct{} // holds a token when notes may have been missed
+	readers   chan struct{} // full when as many notes are read as may be at a time
+	roster    broker.Roster // for lobbies that die
+	notice    announced
+	presences presences
+	ready     atomic.Bool
 
 	mu        sync.Mutex
 	draining  bool
@@ -83,14 +84,15 @@ func New(c Config) (*Gateway, error) {
 			},
 			CompressionMode: websocket.CompressionDisabled,
 		},
-		fed:      make(chan struct{}),
-		doubts:   doubts{come: make(chan struct{}, 1), tell: make(chan struct{}, 1)},
-		lanes:    make(chan struct{}, lanes),
-		rereads:  make(chan struct{}, 1),
-		readers:  make(chan struct{}, readers),
-		notice:   announced{source: c.Announcements},
-		errands:  make(chan func(context.Context), 1024),
-		sessions: map[*session]struct{}{}, users: map[string][]*session{}, addresses: map[string]int{},
+		fed:       make(chan struct{}),
+		doubts:    doubts{come: make(chan struct{}, 1), tell: make(chan struct{}, 1)},
+		lanes:     make(chan struct{}, lanes),
+		rereads:   make(chan struct{}, 1),
+		readers:   make(chan struct{}, readers),
+		notice:    announced{source: c.Announcements},
+		presences: newPresences(),
+		errands:   make(chan func(context.Context), 1024),
+		sessions:  map[*session]struct{}{}, users: map[string][]*session{}, addresses: map[string]int{},
 	}
 	for _, origin := range c.Origins {
 		if origin == "*" {

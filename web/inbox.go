@@ -302,7 +302,8 @@ func (g *Gateway) compare(ctx context.Context, some []*inbox) error {
 	return err
 }
 
-// strikeOff looks for lobbies that have fallen silent: one that died may have kept notes and told nobody.
+// strikeOff looks for processes that have fallen silent: a lobby that died may have kept notes and told nobody, and the connections
+// to a gateway are gone with it.
 func (g *Gateway) strikeOff() {
 	now := g.now()
 	if !g.roster.Has(g.process, now, broker.DefaultMissing) {
@@ -311,6 +312,12 @@ func (g *Gateway) strikeOff() {
 	for _, p := range g.roster.Expire(now, broker.DefaultMissing) {
 		if slices.Contains(p.Roles, "lobby") {
 			g.reread()
+		}
+		if slices.Contains(p.Roles, "web") {
+			select {
+			case g.presences.swept <- struct{}{}:
+			default:
+			}
 		}
 	}
 }

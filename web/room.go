@@ -81,6 +81,7 @@ func (r *room) remove(sub *subscription, reason string) {
 
 func (r *room) takeOutLocked(sub *subscription) {
 	sub.over.Store(true)
+	r.hub.g.presences.move(sub.s.user.User)
 	if sub.live {
 		sub.resume = r.at
 	}

@@ -78,6 +78,7 @@ func (g *Gateway) mind(ctx context.Context) {
 	settling.Go(func() { g.settleDoubts(ctx) })
 	settling.Go(func() { g.tellDoubts(ctx) })
 	settling.Go(func() { g.rereadNotes(ctx) })
+	settling.Go(func() { g.keepPresences(ctx) })
 	defer settling.Wait()
 	for {
 		select {

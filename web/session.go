@@ -49,10 +49,11 @@ type session struct {
 	checked atomic.Int64 // when the store was last seen to know user; Unix nanoseconds
 	expires atomic.Int64 // when the session ends, as far as is known: it may be extended; Unix nanoseconds, 0: never
 
-	mu   sync.Mutex
-	why  string // reason of the end; "": it lives
-	subs map[string]*subscription
-	left bool // subscriptions have been given up; no new ones
+	mu     sync.Mutex
+	why    string // reason of the end; "": it lives
+	subs   map[string]*subscription
+	left   bool   // subscriptions have been given up; no new ones
+	orders uint64 // subscriptions to rooms so far
 	// inbox is the subscription to what the user is told outside of rooms; nil: none
 	inbox *inbox
 	given string // the announcement that it has been given

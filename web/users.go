@@ -22,6 +22,7 @@ func (g *Gateway) signIn(s *session, since time.Time) bool {
 	here := slices.Clone(g.users[s.user.User])
 	g.users[s.user.User] = append(g.users[s.user.User], s)
 	g.mu.Unlock()
+	g.presences.move(s.user.User)
 	if slices.ContainsFunc(here, func(other *session) bool { return other.newerThan(s.since, s.id) }) {
 		return false
 	}
@@ -47,6 +48,7 @@ func (g *Gateway) signOut(s *session) {
 	}
 	g.metrics.connections.Dec()
 	user := s.user.User
+	g.presences.move(user)
 	rest := slices.DeleteFunc(g.users[user], func(other *session) bool { return other == s })
 	if len(rest) == 0 {
 		delete(g.users, user)

@@ -36,14 +36,14 @@ var (
 		return texts
 	}()
 	deletePresences = fmt.Sprintf(`DELETE FROM presences WHERE account IN (%s) AND gateway = $%d`, params(1, manyUsers), manyUsers+1)
-	selectElsewhere = fmt.Sprintf(`SELECT DISTINCT account FROM presences WHERE account IN (%s) AND gateway <> $%d`, params(1, manyUsers), manyUsers+1)
+	selectElsewhere = fmt.Sprintf(`SELECT account, room FROM presences WHERE account IN (%s) AND gateway <> $%d ORDER BY account, since`, params(1, manyUsers), manyUsers+1)
 	selectPresences = fmt.Sprintf(`SELECT p.account, p.gateway, p.room, COALESCE(r.game, ''), p.since FROM presences p LEFT JOIN rooms r ON r.id = p.room
 		WHERE p.account IN (%s) AND NOT EXISTS (SELECT 1 FROM contacts c WHERE c.account = p.account AND c.hidden)
 		ORDER BY p.account, p.since DESC, p.gateway`, params(1, manyUsers))
 )
 
 // KeepPresences implements [store.Presences].
-func (s *Store) KeepPresences(ctx context.Context, gateway string, here []store.Presence, gone []string) (elsewhere, left []string, err error) {
+func (s *Store) KeepPresences(ctx context.Context, gateway string, here []store.Presence, gone []string) (elsewhere map[string]string, left []string, err error) {
 	here = slices.SortedFunc(slices.Values(here), func(a, b store.Presence) int { return cmp.Compare(a.User, b.User) })
 	here = slices.CompactFunc(here, func(a, b store.Presence) bool { return a.User == b.User })
 	users := make([]string, len(here))
@@ -80,13 +80,14 @@ func (s *Store) KeepPresences(ctx context.Context, gateway string, here []store.
 	return elsewhere, left, nil
 }
 
-// usersElsewhere is which of these users are connected to another gateway.
-func usersElsewhere(ctx context.Context, q querier, users []string, gateway string) (found []string, err error) {
-	err = eachUsers(users, func(args []any) error {
+// usersElsewhere is which of these users are connected to another gateway, with the room of the newest connection.
+func usersElsewhere(ctx context.Context, q querier, users []string, gateway string) (map[string]string, error) {
+	found := map[string]string{}
+	err := eachUsers(users, func(args []any) error {
 		return all(ctx, q, selectElsewhere, append(args, gateway), func(rows *stdsql.Rows) error {
-			var user string
-			err := rows.Scan(&user)
-			found = append(found, user)
+			var user, room string
+			err := rows.Scan(&user, &room)
+			found[user] = room
 			return err
 		})
 	})
@@ -96,7 +97,10 @@ func usersElsewhere(ctx context.Context, q querier, users []string, gateway stri
 // usersLeft is which of these users are not.
 func usersLeft(ctx context.Context, q querier, users []string, gateway string) ([]string, error) {
 	elsewhere, err := usersElsewhere(ctx, q, users, gateway)
-	return slices.DeleteFunc(slices.Clone(users), func(user string) bool { return slices.Contains(elsewhere, user) }), err
+	return slices.DeleteFunc(slices.Clone(users), func(user string) bool {
+		_, there := elsewhere[user]
+		return there
+	}), err
 }
 
 // Presences implements [store.Presences].

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -19,9 +20,12 @@ func (t *suite) connect(s store.Store, gateway string, here []string, gone ...st
 	}
 	elsewhere, left, err := s.KeepPresences(t.ctx(), gateway, all, gone)
 	t.fatal("keep presences", err)
-	slices.Sort(elsewhere)
 	slices.Sort(left)
-	return strings.Join(elsewhere, " ") + "|" + strings.Join(left, " ")
+	var parts []string
+	for _, user := range slices.Sorted(maps.Keys(elsewhere)) {
+		parts = append(parts, user+elsewhere[user])
+	}
+	return strings.Join(parts, " ") + "|" + strings.Join(left, " ")
 }
 
 func (t *suite) present(s store.Store, users ...string) string {
@@ -46,7 +50,7 @@ var presenceCases = []testCase{
 		found, err := other.Presences(t.ctx(), []string{a})
 		t.fatal("list", err)
 		equal(t, "in a room", words(len(found), found[0]), words(1, store.Presence{User: a, Gateway: "g1", Room: room, Game: "othello", Since: after(time.Hour)}))
-		equal(t, "at another", t.connect(other, "g2", []string{a, c}, "nobody"), a+"|nobody")
+		equal(t, "at another", t.connect(other, "g2", []string{a, c}, "nobody"), a+room+"|nobody")
 		equal(t, "present", t.present(s, a, b, c, "nobody"), fmt.Sprintf("%[1]s@g1 %[1]s@g2 %[2]s@g1 %[3]s@g2", a, b, c))
 		equal(t, "gone here", t.connect(s, "g1", nil, b, a), "|"+b)
 		equal(t, "present then", t.present(s, a, b, c), fmt.Sprintf("%s@g2 %s@g2", a, c))
