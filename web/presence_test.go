@@ -16,8 +16,9 @@ import (
 // atGateway is a gateway with a name, of which the board hears.
 var atGateway = web.Config{Process: "gateway"}
 
-// alive has processes announce themselves each second from now on.
+// alive has processes announce themselves each second from now on, and makes everybody friends.
 func (b *bench) alive(processes ...string) {
+	b.desk.register.set(func() { b.desk.social = true })
 	ctx := b.Context()
 	go func() {
 		for ctx.Err() == nil {

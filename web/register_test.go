@@ -10,12 +10,13 @@ import (
 	"github.com/madang-games/madang/store"
 )
 
-// register is a store of presences, in which everybody is everybody's friend.
+// register is a store of presences.
 type register struct {
 	mu     sync.Mutex
 	rows   map[[2]string]store.Presence // by user and gateway
 	away   error
 	writes int
+	social bool // everybody is everybody's friend; else nobody is
 }
 
 func (r *register) KeepPresences(_ context.Context, gateway string, here []store.Presence, gone []string) (elsewhere map[string]string, left []string, err error) {
@@ -70,7 +71,7 @@ func (r *register) Watchers(_ context.Context, user string, limit int) (users []
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for key := range r.rows {
-		if key[0] != user {
+		if r.social && key[0] != user {
 			users = append(users, key[0])
 		}
 	}
