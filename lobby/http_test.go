@@ -199,23 +199,3 @@ func TestRequestsAreCountedByRoute(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
-
-func FuzzBodies(f *testing.F) {
-	for _, s := range []string{`{"platform":"guest","name":"Mina"}`, `{"game":"pair","options":{"a":[1,2]}}`, `{"game":"race","options":"odd"}`, `{"platform":"guest","token":"0123456789abcdef"}`, `{}`, `[`, "\x00", `{"name":"\ud800"}`} {
-		f.Add(s, "join", "x")
-	}
-	f.Fuzz(func(t *testing.T, body, id, query string) {
-		l := newFixture(t)
-		in := l.guest()
-		for _, r := range l.lobby.builtIn() {
-			target := Prefix + strings.ReplaceAll(r.path, ":id", "some")
-			reply := l.do(r.method, target, in.Token, body, func(req *http.Request) {
-				req.URL.Path = Prefix + strings.ReplaceAll(r.path, ":id", id)
-				req.URL.RawQuery = "game=" + query + "&cursor=" + query + "&limit=" + query + "&state=" + query
-			})
-			if reply.status >= 500 && !strings.Contains(body, `"race"`) { // race is broken on purpose
-				t.Errorf("%s %s with body %q, id %q, query %q: got %d %s", r.method, r.path, body, id, query, reply.status, reply.body)
-			}
-		}
-	})
-}

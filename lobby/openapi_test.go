@@ -15,10 +15,23 @@ import (
 // described reads the served description.
 func described(t *testing.T) map[string]any {
 	t.Helper()
-	r := newFixture(t).do("GET", "/openapi.yaml", "", "")
-	var doc map[string]any
-	if err := yaml.Unmarshal(r.body, &doc); err != nil || r.status != 200 || r.header.Get("Content-Type") != "application/yaml" {
-		t.Fatalf("got %d %v, %v", r.status, r.header, err)
+	return describedBy(t, newFixture(t))
+}
+
+// describedBy reads the description that a lobby serves.
+func describedBy(t *testing.T, f *fixture) map[string]any {
+	t.Helper()
+	r := f.do("GET", "/openapi.yaml", "", "")
+	if r.status != 200 || r.header.Get("Content-Type") != "application/yaml" {
+		t.Fatalf("got %d %v", r.status, r.header)
+	}
+	return descriptionOf(t, r.body)
+}
+
+func descriptionOf(t testing.TB, text []byte) (doc map[string]any) {
+	t.Helper()
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
 	}
 	if doc["openapi"] != "3.1.0" {
 		t.Errorf("got openapi %v", doc["openapi"])
