@@ -45,7 +45,7 @@ var hostileTexts = []string{
 type hostage struct {
 	*fixture
 	calls []*call
-	ids   []string // of players, rooms, games, items, platforms
+	ids   []string // of players, rooms, games, items, platforms; first a room of who attacks
 	token string   // of who attacks
 	sent  int      // requests
 }
@@ -62,17 +62,16 @@ func newHostage(t *testing.T, s store.Store) *hostage {
 	})
 	h := &hostage{fixture: f, calls: callsOf(t, describedBy(t, f))}
 	other := f.guest()
-	h.ids = []string{other.User.ID, f.room(other.Token, "pair").Room.ID, f.room(other.Token, "talk").Room.ID, "pair", "potion", "steam", "password", "guest"}
+	h.ids = []string{"", other.User.ID, f.room(other.Token, "pair").Room.ID, f.room(other.Token, "talk").Room.ID, "pair", "potion", "steam", "password", "guest"}
 	h.enter()
-	h.ids = append(h.ids, f.room(h.token, "talk").Room.ID)
 	return h
 }
 
-// enter signs a new player in, who is rich.
+// enter signs a new player in, who is rich and has a room.
 func (h *hostage) enter() {
 	h.t.Helper()
 	in := h.guest()
-	h.token = in.Token
+	h.token, h.ids[0] = in.Token, h.room(in.Token, "talk").Room.ID
 	_, err := h.lobby.config.Store.Post(h.t.Context(), store.Posting{Reference: "rich/" + in.User.ID, Reason: "rich", At: time.Now(), Entries: []store.Entry{
 		{Account: in.User.ID, Item: Gold, Amount: 1000}, {Account: store.House, Item: Gold, Amount: -1000},
 		{Account: in.User.ID, Item: "potion", Amount: 10}, {Account: store.House, Item: "potion", Amount: -10},
@@ -123,15 +122,31 @@ func (c *call) usual(text string) string {
 	return c.target(values)
 }
 
-// right is an address that leads somewhere, where the path's parameters are ids that there are.
+// right is an address that leads somewhere: the path's parameters are ids that there are, of the right kind, if there are such.
 func (h *hostage) right(c *call) string {
-	for _, id := range h.ids {
-		target := c.usual(id)
-		if h.do("GET", target, h.token, "").status == 200 || len(c.in("path")) == 0 {
+	h.t.Helper()
+	good := ""
+	if len(c.good) > 0 {
+		good = text(c.good[0])
+	}
+	named := []map[string]string{{}}
+	for _, p := range c.in("path") {
+		var more []map[string]string
+		for _, values := range named {
+			for _, id := range h.ids {
+				one := maps.Clone(values)
+				one[p.name] = id
+				more = append(more, one)
+			}
+		}
+		named = more
+	}
+	for _, values := range named {
+		if target := c.target(values); len(named) == 1 || h.send(c, "a good body", target, good).status != http.StatusNotFound {
 			return target
 		}
 	}
-	return c.usual(h.ids[1])
+	return c.target(named[0])
 }
 
 func text(v any) string {
@@ -199,7 +214,7 @@ func (h *hostage) attack(c *call) {
 	}
 	for _, p := range c.in("path") {
 		for _, value := range slices.Concat(hostileTexts, h.ids) {
-			for _, rest := range []string{h.ids[0], h.ids[1], "pair"} {
+			for _, rest := range []string{h.ids[0], h.ids[1], h.ids[2], "pair"} {
 				named := map[string]string{}
 				for _, q := range c.in("path") {
 					named[q.name] = rest
