@@ -42,8 +42,9 @@ lint: ## gofmt, go vet, staticcheck, and tsc for the JavaScript where Node is th
 	else echo "npm is not there: the JavaScript types were NOT CHECKED"; fi
 
 .PHONY: fuzz
-fuzz: ## fuzz the STOMP decoder for a minute
+fuzz: ## fuzz the STOMP decoder and the lobby's routes, each for a minute
 	go test -run '^$$' -fuzz FuzzDecoder -fuzztime 60s ./web/stomp
+	go test -run '^$$' -fuzz FuzzRoutes -fuzztime 60s ./lobby
 
 .PHONY: chaos
 chaos: ## every fault under load, everything at once for 10 minutes (MADANG_CHAOS_TIME), and how long takeovers take

@@ -1,0 +1,264 @@
+package lobby
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/madang-games/madang/store"
+)
+
+// Nobody reads or changes what is another's: each call of the description is made by a stranger with the ids of what Vera has, and with
+// her own. She sees afterwards what she saw before, and the stranger has seen nothing of hers.
+
+// kinds is, for each place of a call that takes an id, what Vera has there: "rooms/{id}" for the path, with the segment before;
+// "?around" for the query; ".to" for a field of a body. A place that takes no id of anybody's has nothing, and says why.
+var kinds = map[string]func(v *vera) []string{
+	"rooms/{id}":            func(v *vera) []string { return v.rooms },
+	"items/{id}":            func(v *vera) []string { return []string{"potion", "crown"} },
+	"identities/{platform}": func(v *vera) []string { return []string{"custom", "steam"} },
+	"leaderboards/{game}":   func(v *vera) []string { return []string{"pair"} },
+	"{game}/{user}":         func(v *vera) []string { return []string{v.id} },
+	"?around":               func(v *vera) []string { return []string{v.id} },
+	"?friends":              func(v *vera) []string { return []string{v.id} },
+	"?cursor":               func(v *vera) []string { return []string{v.cursor} },
+	"?after":                func(v *vera) []string { return []string{"lobby-0"} },
+	".to":                   func(v *vera) []string { return []string{v.id} },
+}
+
+// readable are the calls by which anybody may read what a path names, with the reason.
+var readable = map[string]string{
+	"GET /v1/rooms/{id}":                 "rooms that are not private are listed",
+	"GET /v1/leaderboards/{game}":        "they are there to be seen",
+	"GET /v1/leaderboards/{game}/{user}": "they are there to be seen",
+}
+
+// touching are the calls by which a stranger may change what Vera sees, with the reason.
+var touching = map[string]string{
+	"POST /v1/rooms/{id}/join":     "who joins is one of the room's players",
+	"POST /v1/rooms/random":        "it may be Vera's room",
+	"POST /v1/items/{id}/transfer": "gifts are not asked for",
+}
+
+// crowded are the calls of which everybody sees the same, which changes with what others do.
+var crowded = []string{"GET /v1/rooms", "GET /v1/games"}
+
+// vera is a player who has something of each kind.
+type vera struct {
+	*hostage
+	id, session, cursor string
+	rooms               []string
+	secrets             []string // which nobody else may see
+}
+
+func newVera(t *testing.T) *vera {
+	t.Helper()
+	s := database(t, "sqlite:"+filepath.Join(t.TempDir(), "madang.db"))
+	v := &vera{hostage: newHostage(t, s)}
+	const device, secret, letter = "device-of-vera", "the-secret-of-vera", "a letter to vera"
+	var in signedIn
+	v.do("POST", "/v1/register", "", `{"platform":"custom","token":"`+device+`:`+secret+`","name":"Vera"}`).into(t, 201, &in)
+	v.id, v.session = in.User.ID, in.Token
+	v.secrets = []string{device, secret, letter, in.Token, "of vera's own", "subject-of-vera"}
+	own := func(method, path, body string) {
+		t.Helper()
+		if r := v.do(method, path, v.session, body); r.status >= 300 {
+			t.Fatalf("%s %s: got %d %s", method, path, r.status, r.body)
+		}
+	}
+	own("PATCH", "/v1/user", `{"about":"I am Vera","picture":3}`)
+	own("POST", "/v1/user/identities", `{"platform":"steam","token":"is subject-of-vera"}`)
+	v.rooms = append(v.rooms, v.room(v.session, "pair").Room.ID)
+	for i, item := range []string{Gold, "potion"} {
+		_, err := s.Post(t.Context(), store.Posting{Reference: fmt.Sprint("vera/", i), Reason: "of vera's own", At: time.Now(), Entries: []store.Entry{
+			{Account: v.id, Item: item, Amount: 19}, {Account: store.House, Item: item, Amount: -19},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.lobby.notify(t.Context(), store.Note{User: v.id, Type: "letter", Body: []byte(`"` + letter + `"`)}); err != nil {
+		t.Fatal(err)
+	}
+	_, v.cursor, _ = s.Ledger(t.Context(), v.id, "", 1)
+	if v.cursor == "" {
+		t.Fatal("Vera's ledger has one page")
+	}
+	return v
+}
+
+// place is a place of a call that takes an id.
+type place struct{ key, in, name string }
+
+var idWord = regexp.MustCompile(`\bids?\b`)
+
+// idName are the names that fields and queries have which hold ids.
+var idName = regexp.MustCompile(`^(id|to|from|user|users|player|players|room|rooms|party|ticket|friend|friends|around|member|members|owner|leader|invite|invitation|message|messages|conversation|session|note|item|job|after|before|cursor|with)$|_ids?$`)
+
+// placesOf are the places of a call that take ids.
+func placesOf(c *call) (places []place) {
+	segments := strings.Split(c.path, "/")
+	for i, s := range segments {
+		if strings.HasPrefix(s, "{") {
+			places = append(places, place{segments[i-1] + "/" + s, "path", strings.Trim(s, "{}")})
+		}
+	}
+	for _, p := range c.in("query") {
+		if idName.MatchString(p.name) || idWord.MatchString(p.description) {
+			places = append(places, place{"?" + p.name, "query", p.name})
+		}
+	}
+	properties, _ := at(c.body, "properties").(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		description, _ := at(properties[name], "description").(string)
+		if (idName.MatchString(name) || idWord.MatchString(description)) && c.holdsText(properties[name]) {
+			places = append(places, place{"." + name, "body", name})
+		}
+	}
+	return places
+}
+
+// holdsText says whether a schema is a text's, or a list's.
+func (c *call) holdsText(schema any) bool {
+	if to, ok := at(schema, "$ref").(string); ok {
+		return c.holdsText(resolve(c.doc, to))
+	}
+	kind := at(schema, "type")
+	return kind == "string" || kind == "array"
+}
+
+// sees is what Vera sees by all calls, by their addresses.
+func (v *vera) sees() map[string]string {
+	v.t.Helper()
+	seen := map[string]string{}
+	for _, c := range v.calls {
+		if c.changes() || c.game || slices.Contains(crowded, c.String()) {
+			continue
+		}
+		for _, named := range v.named(c) {
+			target := c.target(named)
+			r := v.do("GET", target, v.session, "")
+			seen[target] = fmt.Sprint(r.status, " ", string(r.body))
+		}
+	}
+	return seen
+}
+
+// named are the values for the path of a call: what Vera has.
+func (v *vera) named(c *call) []map[string]string {
+	named := []map[string]string{{}}
+	for _, p := range placesOf(c) {
+		if p.in != "path" || kinds[p.key] == nil {
+			continue
+		}
+		var more []map[string]string
+		for _, values := range named {
+			for _, id := range kinds[p.key](v) {
+				one := maps.Clone(values)
+				one[p.name] = id
+				more = append(more, one)
+			}
+		}
+		named = more
+	}
+	return named
+}
+
+func TestNobodyReadsOrChangesWhatIsAnothers(t *testing.T) {
+	t.Parallel()
+	v := newVera(t)
+	before := v.sees()
+	if v.do("GET", "/v1/user", v.session, "").status != 200 || !strings.Contains(fmt.Sprint(before), v.secrets[2]) {
+		t.Fatalf("Vera sees %v", before)
+	}
+	for _, c := range v.calls {
+		if c.game {
+			continue
+		}
+		places := placesOf(c)
+		for _, p := range places {
+			if kinds[p.key] == nil {
+				t.Errorf("%s takes an id at %q: say in kinds what Vera has there, and let newVera make it; func(*vera) []string { return nil }, with the reason, if it is nobody's", c, p.key)
+			}
+		}
+		v.enter()
+		for _, request := range v.requests(c, places) {
+			r := v.send(c, "what is Vera's", request.target, request.body)
+			for _, secret := range v.secrets {
+				if strings.Contains(string(r.body), secret) {
+					t.Errorf("%s %s %s: a stranger sees %q: %d %s", c.method, request.target, request.body, secret, r.status, r.body)
+				}
+			}
+			if c.method == "GET" && strings.Contains(c.path, "{") && r.status == 200 && readable[c.String()] == "" {
+				t.Errorf("%s %s: a stranger reads %s; say in readable why anybody may", c.method, request.target, r.body)
+			}
+			after := v.sees()
+			if touching[c.String()] != "" {
+				before = after
+				continue
+			}
+			for target, was := range before {
+				if after[target] != was {
+					t.Errorf("%s %s %s, answered %d, changes what Vera sees; say in touching why it may:\nGET %s\nbefore %s\nafter  %s", c.method, request.target, request.body, r.status, target, was, after[target])
+				}
+			}
+			before = after
+		}
+	}
+	for target, was := range before {
+		if !strings.HasPrefix(was, "200") && !strings.HasPrefix(target, "/v1/leaderboards/") {
+			t.Errorf("GET %s: Vera herself got %s", target, was)
+		}
+	}
+}
+
+type request struct{ target, body string }
+
+// requests are a call's, with all that Vera has in the places that take ids.
+func (v *vera) requests(c *call, places []place) (all []request) {
+	bodies := []string{""}
+	if c.body != nil {
+		bodies = nil
+		for _, good := range append(slices.Clone(c.good), sample(c.doc, c.body)) {
+			bodies = append(bodies, text(good))
+			object, _ := good.(map[string]any)
+			for _, p := range places {
+				if p.in != "body" || kinds[p.key] == nil {
+					continue
+				}
+				for _, id := range kinds[p.key](v) {
+					one := maps.Clone(object)
+					one[p.name] = id
+					bodies = append(bodies, text(one))
+				}
+			}
+		}
+	}
+	named := v.named(c)
+	for _, values := range v.named(c) { // and with a room of the stranger's own
+		if own := maps.Clone(values); strings.Contains(c.path, "/rooms/{id}") {
+			own["id"] = v.ids[0]
+			named = append(named, own)
+		}
+	}
+	for _, values := range named {
+		for _, body := range bodies {
+			all = append(all, request{c.target(values), body})
+		}
+		for _, p := range places {
+			if p.in != "query" || kinds[p.key] == nil {
+				continue
+			}
+			for _, id := range kinds[p.key](v) {
+				all = append(all, request{c.target(values) + "?limit=100&" + p.name + "=" + url.QueryEscape(id), bodies[0]})
+			}
+		}
+	}
+	return all
+}
