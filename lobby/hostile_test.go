@@ -13,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/madang-games/madang/handlers"
 	"github.com/madang-games/madang/lobby/platform"
+	"github.com/madang-games/madang/match"
 	"github.com/madang-games/madang/store"
 )
 
@@ -45,9 +47,19 @@ var hostileTexts = []string{
 type hostage struct {
 	*fixture
 	calls []*call
-	ids   []string // of players, rooms, games, items, platforms; first a room of who attacks
+	ids   []string // of players, rooms, games, items, platforms and what else there is
 	token string   // of who attacks
+	own   []string // ids of what who attacks has made; nil: nothing yet
 	sent  int      // requests
+	said  map[string]bool
+}
+
+// examples are games of the names that the description's examples use.
+func examples() (games []handlers.Definition) {
+	for _, name := range []string{"othello", "relay", "arena"} {
+		games = append(games, &toy{name: name, version: "1", policy: handlers.Policy{Keep: handlers.Durable{}, Capacity: 4, Boards: []handlers.Board{{Counts: handlers.Sum}}}})
+	}
+	return games
 }
 
 func newHostage(t *testing.T, s store.Store) *hostage {
@@ -56,22 +68,61 @@ func newHostage(t *testing.T, s store.Store) *hostage {
 		app.Item(Item{ID: "potion", PerPlayer: 20, Price: 3})
 		app.Item(Item{ID: "crown", PerPlayer: 1, Bound: true})
 		gifts(app)
-		c.Games = toys()[:3] // the fourth is broken on purpose
+		app.Match("othello", "", match.Rules{Teams: 2})
+		app.Match("arena", "squads", match.Rules{Teams: 2, Max: 2, Regions: []string{"eu"}, Properties: []string{"map"}})
+		c.Games = examples()
 		c.Store, c.LoginRate = s, -1
 		c.Platforms = map[string]platform.Platform{"steam": &vouching{}}
 	})
-	h := &hostage{fixture: f, calls: callsOf(t, describedBy(t, f))}
-	other := f.guest()
-	h.ids = []string{"", other.User.ID, f.room(other.Token, "pair").Room.ID, f.room(other.Token, "talk").Room.ID, "pair", "potion", "steam", "password", "guest"}
+	h := &hostage{fixture: f, said: map[string]bool{}, calls: callsOf(t, describedBy(t, f))}
+	h.ids = []string{f.guest().User.ID, "othello", "potion", "steam", "password", "guest", "1"}
+	h.enter()
+	h.make()
+	h.ids = append(h.ids, h.own...) // which are another's from now on
 	h.enter()
 	return h
 }
 
-// enter signs a new player in, who is rich and has a room.
+// make has who attacks make one of each thing that can be made: each call that may answer 201 is sent its examples. Ids are what the
+// answers call id.
+func (h *hostage) make() {
+	h.t.Helper()
+	h.own = []string{}
+	for _, c := range h.calls {
+		if c.responses["201"] == nil || c.open || len(c.in("path")) > 0 {
+			continue
+		}
+		for _, good := range c.good {
+			var answer any
+			_ = json.Unmarshal(h.send(c, "an example", c.path, text(good)).body, &answer)
+			h.own = append(h.own, idsIn(answer)...)
+		}
+	}
+}
+
+// idsIn are the texts that are called id in an answer.
+func idsIn(answer any) (ids []string) {
+	switch a := answer.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(a)) {
+			if id, ok := a[name].(string); ok && name == "id" {
+				ids = append(ids, id)
+			}
+			ids = append(ids, idsIn(a[name])...)
+		}
+	case []any:
+		for _, one := range a {
+			ids = append(ids, idsIn(one)...)
+		}
+	}
+	return ids
+}
+
+// enter signs a new player in, who is rich.
 func (h *hostage) enter() {
 	h.t.Helper()
 	in := h.guest()
-	h.token, h.ids[0] = in.Token, h.room(in.Token, "talk").Room.ID
+	h.token, h.own = in.Token, nil
 	_, err := h.lobby.config.Store.Post(h.t.Context(), store.Posting{Reference: "rich/" + in.User.ID, Reason: "rich", At: time.Now(), Entries: []store.Entry{
 		{Account: in.User.ID, Item: Gold, Amount: 1000}, {Account: store.House, Item: Gold, Amount: -1000},
 		{Account: in.User.ID, Item: "potion", Amount: 10}, {Account: store.House, Item: "potion", Amount: -10},
@@ -95,8 +146,14 @@ func (h *hostage) send(c *call, what, target, body string, edits ...func(*http.R
 	}
 	put := func(r *http.Request) { r.URL, r.RequestURI = u, target }
 	r := h.do(c.method, "/", token, body, append([]func(*http.Request){put}, edits...)...)
-	if wrong := c.undeclared(h.t, r); wrong != "" {
+	if wrong := c.undeclared(h.t, r); wrong != "" && !h.said[c.String()+wrong] {
+		h.said[c.String()+wrong] = true // once is enough
 		h.t.Errorf("%s with %s: %s: %.300s: got %d %.300s\n%.300s", c, what, wrong, target, r.status, r.body, body)
+	}
+	if r.status == http.StatusTooManyRequests { // another one goes on
+		own := h.own
+		h.enter()
+		h.own = own
 	}
 	if c.changes() && r.status < 300 && h.do("GET", Prefix+"/user", h.token, "").status != 200 {
 		h.enter() // it has logged out, or is deleted
@@ -122,8 +179,9 @@ func (c *call) usual(text string) string {
 	return c.target(values)
 }
 
-// right is an address that leads somewhere: the path's parameters are ids that there are, of the right kind, if there are such.
-func (h *hostage) right(c *call) string {
+// right are values for the path's parameters that lead somewhere: ids that there are, of the right kind, if there are such. The
+// attacker's own come first.
+func (h *hostage) right(c *call) (values map[string]string, there bool) {
 	h.t.Helper()
 	good := ""
 	if len(c.good) > 0 {
@@ -133,7 +191,7 @@ func (h *hostage) right(c *call) string {
 	for _, p := range c.in("path") {
 		var more []map[string]string
 		for _, values := range named {
-			for _, id := range h.ids {
+			for _, id := range h.all() {
 				one := maps.Clone(values)
 				one[p.name] = id
 				more = append(more, one)
@@ -142,12 +200,15 @@ func (h *hostage) right(c *call) string {
 		named = more
 	}
 	for _, values := range named {
-		if target := c.target(values); len(named) == 1 || h.send(c, "a good body", target, good).status != http.StatusNotFound {
-			return target
+		if len(named) == 1 || h.send(c, "a good body", c.target(values), good).status != http.StatusNotFound {
+			return values, true
 		}
 	}
-	return c.target(named[0])
+	return named[0], false
 }
+
+// all are all ids that there are.
+func (h *hostage) all() []string { return slices.Concat(h.own, h.ids) }
 
 func text(v any) string {
 	b, err := json.Marshal(v)
@@ -199,40 +260,36 @@ func TestNoCallFailsWhateverItIsSent(t *testing.T) {
 
 func (h *hostage) attack(c *call) {
 	h.t.Helper()
-	target := h.right(c)
+	if h.own == nil {
+		h.make()
+	}
+	right, there := h.right(c)
+	target := c.target(right)
 	if !c.open {
 		for _, token := range []string{"", "x", "m1.x.y.z", h.token + "x", strings.Repeat("x", 5000), "\x00"} {
 			h.send(c, "no session", target, "", func(r *http.Request) { r.Header["Authorization"] = []string{"Bearer " + token} }).refused(h.t, 401, "not_signed_in")
 		}
 	}
 	values := slices.Clone(hostileValues)
-	for _, id := range h.ids {
+	for _, id := range h.all() {
 		values = append(values, text(id))
 	}
 	if c.changes() {
-		h.attackBody(c, target, values)
+		h.attackBody(c, target, there, values)
 	}
 	for _, p := range c.in("path") {
-		for _, value := range slices.Concat(hostileTexts, h.ids) {
-			for _, rest := range []string{h.ids[0], h.ids[1], h.ids[2], "pair"} {
-				named := map[string]string{}
-				for _, q := range c.in("path") {
-					named[q.name] = rest
-				}
-				named[p.name] = value
-				body := ""
-				if len(c.good) > 0 {
-					body = text(c.good[0])
-				}
-				h.both(c, p.name+" in the path", c.target(named), body)
-				if len(c.in("path")) == 1 {
-					break
-				}
+		for _, value := range slices.Concat(hostileTexts, h.all()) {
+			named := maps.Clone(right)
+			named[p.name] = value
+			body := ""
+			if len(c.good) > 0 {
+				body = text(c.good[0])
 			}
+			h.both(c, p.name+" in the path", c.target(named), body)
 		}
 	}
 	for _, p := range append(c.in("query"), param{name: "unknown"}) {
-		for _, value := range slices.Concat(hostileTexts, h.ids) {
+		for _, value := range slices.Concat(hostileTexts, h.all()) {
 			query := url.QueryEscape(p.name) + "=" + url.QueryEscape(value)
 			h.send(c, p.name+" in the query", target+"?"+query, "")
 			h.send(c, p.name+" in the query twice", target+"?"+query+"&"+query+"x", "")
@@ -243,7 +300,8 @@ func (h *hostage) attack(c *call) {
 	}
 }
 
-func (h *hostage) attackBody(c *call, target string, values []string) {
+// attackBody sends bodies to a target; there: it leads somewhere, so that a bad body is the first thing to be said of it.
+func (h *hostage) attackBody(c *call, target string, there bool, values []string) {
 	h.t.Helper()
 	good := `{}`
 	if len(c.good) > 0 {
@@ -266,7 +324,9 @@ func (h *hostage) attackBody(c *call, target string, values []string) {
 	}
 	if c.body != nil {
 		for _, body := range []string{`[]`, `null`, `7`, `{`, `{"a":1`} {
-			h.send(c, "a body that is no object", target, body).refused(h.t, 400, "bad_request")
+			if r := h.send(c, "a body that is no object", target, body); there {
+				r.refused(h.t, 400, "bad_request")
+			}
 		}
 		if at(c.body, "additionalProperties") != false {
 			h.t.Errorf("%s: the schema of its body lacks additionalProperties: false", c)
@@ -275,7 +335,9 @@ func (h *hostage) attackBody(c *call, target string, values []string) {
 			if o, ok := example.(map[string]any); ok {
 				o = maps.Clone(o)
 				o["nobody_knows"] = 1
-				h.send(c, "an unknown field", target, text(o)).refused(h.t, 400, "bad_request")
+				if r := h.send(c, "an unknown field", target, text(o)); there {
+					r.refused(h.t, 400, "bad_request")
+				}
 			}
 		}
 	}
