@@ -39,6 +39,12 @@ func (p *Pool) Backfill(o Opening) error {
 		return ErrFull
 	}
 	p.rooms = slices.Insert(p.rooms, i, in)
+	for _, t := range p.byAge {
+		if at := p.takesAt(in, t); at < t.roomAt {
+			t.roomAt = at
+			p.due.fix(t)
+		}
+	}
 	return nil
 }
 
@@ -85,26 +91,35 @@ func (p *Pool) takesAt(o *opening, t *ticket) int64 {
 	return at
 }
 
-// roomReady is when a room takes t: at the time given or later.
-func (p *Pool) roomReady(t *ticket, at int64) int64 {
+// roomReady is when a room takes t, as far as waiting decides.
+func (p *Pool) roomReady(t *ticket) int64 {
 	soonest := int64(never)
 	for _, o := range p.rooms {
 		soonest = min(soonest, p.takesAt(o, t))
 	}
-	return max(soonest, at)
+	return soonest
 }
 
-// backfill gives rooms the tickets that they take now.
-func (p *Pool) backfill(at int64) (groups []Group) {
+// backfill gives rooms those of list, the oldest first, that they take now: the room whose players' mean is closest, of equals the
+// oldest.
+func (p *Pool) backfill(list []*ticket, at int64) (groups []Group) {
 	of := map[*opening]int{}
-	for _, t := range slices.Clone(p.byAge) {
+	for _, t := range list {
+		if t.roomAt > at {
+			continue
+		}
 		var best *opening
+		soonest := int64(never)
 		for _, o := range p.rooms {
-			if p.takesAt(o, t) <= at && (best == nil || abs(o.rating-t.rating) < abs(best.rating-t.rating)) {
+			takes := p.takesAt(o, t)
+			soonest = min(soonest, takes)
+			if takes <= at && (best == nil || o.distance(t) < best.distance(t)) {
 				best = o
 			}
 		}
 		if best == nil {
+			t.roomAt = soonest
+			p.due.fix(t)
 			continue
 		}
 		i, ok := of[best]
@@ -121,15 +136,35 @@ func (p *Pool) backfill(at int64) (groups []Group) {
 	return groups
 }
 
-// team seats t in the team that it balances best, and returns which that is.
+func (o *opening) distance(t *ticket) float64 {
+	if !o.rated {
+		return 0
+	}
+	return abs(o.rating - t.rating)
+}
+
+// team seats t in the team with the most free places, of equals the one that is weakest, or strongest if t is below the room's
+// mean; and returns which that is.
 func (o *opening) team(t *ticket) int {
 	best := -1
 	for i, team := range o.Teams {
-		if team.Free >= t.players && (best < 0 || team.Free > o.Teams[best].Free) {
+		switch {
+		case team.Free < t.players:
+		case best < 0, team.Free > o.Teams[best].Free:
+			best = i
+		case team.Free == o.Teams[best].Free && (team.mean() < o.Teams[best].mean()) == (t.rating >= o.rating):
 			best = i
 		}
 	}
 	o.Teams[best].Free -= t.players
 	o.count()
 	return best
+}
+
+func (t OpenTeam) mean() float64 {
+	sum := 0.0
+	for _, p := range t.Players {
+		sum += p.Rating
+	}
+	return sum / float64(max(len(t.Players), 1))
 }

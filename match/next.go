@@ -5,33 +5,43 @@ import (
 	"time"
 )
 
-// Next takes the groups out of the pool that are valid now, and says when the next one becomes so by waiting alone, or when a
-// ticket's MaxWait ends; the zero time: never. The caller asks again then, and whenever it has changed the pool.
+// Next takes the groups out of the pool that are valid now, and says before when none becomes so by waiting alone, and no
+// ticket's MaxWait ends; the zero time: never. The caller asks again then, and whenever it has changed the pool. It may be that
+// nothing is valid yet, where wishes collide or parties do not fit; without these, something is.
 //
 // First come rooms: each ticket, the oldest first, that a room takes goes there. Then comes each ticket, the oldest first, that is
 // the oldest of a valid group: the group is made of those who are closest to it in rating. So when Next returns, no valid group
-// is left, and no group was made while an older ticket could have been the oldest of one. (Both hold for what the search finds
-// within its bounds: see docs/decisions/0013.)
+// is left, and no group was made while an older ticket could have been the oldest of one. That holds for all that the search
+// finds within its bounds: see docs/decisions/0013.
 func (p *Pool) Next(now time.Time) (groups []Group, next time.Time) {
 	at := now.UnixMilli()
-	groups = p.backfill(at)
-	for _, t := range slices.Clone(p.byAge) {
-		if p.tickets[t.id] != t {
+	list := p.due.until(nil, at)
+	slices.SortFunc(list, older)
+	groups = p.backfill(list, at)
+	for _, t := range list {
+		if p.tickets[t.id] != t || t.groupAt > at {
 			continue
 		}
-		if found := p.find(t, at); found != nil {
-			groups = append(groups, p.group(found))
-			for _, m := range found.members() {
-				p.remove(m)
+		f, later := p.look(t, at)
+		if f == nil {
+			if t.groupAt == unknown {
+				t.kind.looked++
 			}
+			t.groupAt = later
+			p.due.fix(t)
+			continue
+		}
+		groups = append(groups, p.group(f))
+		for _, m := range f.members() {
+			p.remove(m)
 		}
 	}
 	soonest := int64(never)
-	for _, t := range p.byAge {
-		soonest = min(soonest, p.ready(t, at))
-		if p.rules.MaxWait > 0 {
-			soonest = min(soonest, t.since+p.rules.MaxWait.Milliseconds())
-		}
+	if len(p.due) > 0 {
+		soonest = p.due[0].at()
+	}
+	if len(p.byAge) > 0 && p.rules.MaxWait > 0 {
+		soonest = min(soonest, p.byAge[0].since+p.rules.MaxWait.Milliseconds())
 	}
 	if soonest < never {
 		next = time.UnixMilli(soonest).In(now.Location())
@@ -39,36 +49,97 @@ func (p *Pool) Next(now time.Time) (groups []Group, next time.Time) {
 	return groups, next
 }
 
-// ready is when t is the oldest of a valid group, or a room takes it: at the time given or later.
-func (p *Pool) ready(t *ticket, at int64) int64 {
-	if p.find(t, never) == nil {
-		return p.roomReady(t, at)
-	}
-	moments := p.moments(t, at)
-	i, _ := slices.BinarySearchFunc(moments, true, func(moment int64, _ bool) int {
-		if p.find(t, moment) == nil {
-			return -1
+// concern has those look again who are older than t, which has come, and may take it into a group.
+func (p *Pool) concern(t *ticket) {
+	p.elders(t, func(other *ticket, reached int64) {
+		other.joined(join{reached, t.players}, 2*p.most)
+		at := reached
+		if other.regions&t.regions == 0 {
+			at = max(at, min(other.widens, t.widens))
 		}
-		return 1
+		if at < other.groupAt && !other.blind {
+			at = max(at, p.enough(other))
+		}
+		if at < other.groupAt {
+			other.groupAt = at
+			p.due.fix(other)
+		}
 	})
-	return min(moments[i], p.roomReady(t, at))
 }
 
-// moments are all those from a time on at which t, as the oldest, may come into a valid group by waiting: in order.
-func (p *Pool) moments(t *ticket, at int64) []int64 {
-	list := []int64{at, t.widens, t.since + p.rules.Full.Milliseconds(), t.since + p.rules.Bots.After.Milliseconds()}
-	for _, other := range p.younger(t) {
-		if reached := p.rules.Skill.reaches(abs(other.rating - t.rating)); reached < never {
-			list = append(list, t.since+reached, other.widens)
+// unconcern has those forget t, which goes, who are older and count on it.
+func (p *Pool) unconcern(t *ticket) {
+	p.elders(t, func(other *ticket, reached int64) {
+		if other.left(join{reached, t.players}) && !other.blind {
+			if at := p.enough(other); at > other.groupAt {
+				other.groupAt = at
+				p.due.fix(other)
+			}
+		}
+	})
+}
+
+// elders calls do with all who are older than t, may be in a group with it sooner or later, and have been looked at; and with when
+// their windows reach t.
+func (p *Pool) elders(t *ticket, do func(other *ticket, reached int64)) {
+	width := p.rules.Skill.widest()
+	for _, k := range t.kind.near {
+		if k.looked == 0 {
+			continue
+		}
+		for _, other := range k.tickets[k.from(t.rating-width-rounding):] {
+			if other.rating > t.rating+width+rounding {
+				break
+			}
+			if other.groupAt == unknown || older(other.ticket, t) >= 0 {
+				continue
+			}
+			if after := p.rules.Skill.reaches(abs(other.rating - t.rating)); after < never {
+				do(other.ticket, other.since+after)
+			}
 		}
 	}
-	slices.Sort(list)
-	list = slices.Compact(list)
-	i, _ := slices.BinarySearch(list, at)
-	return list[i:]
 }
 
-func (p *Pool) younger(t *ticket) []*ticket {
-	i, _ := slices.BinarySearchFunc(p.byAge, t, older)
-	return p.byAge[i+1:]
+const rounding = 1e-3 // more than differences of ratings are wrong by
+
+// look makes a group whose oldest is t; or says before when, after now, there can be none.
+func (p *Pool) look(t *ticket, now int64) (f *found, later int64) {
+	if t.blind = p.hopelessKind(t.kind); t.blind {
+		return nil, never
+	}
+	p.reach.start(t, p.rules.Skill.widest())
+	if f = p.find(t, now); f != nil {
+		return f, 0
+	}
+	if later = p.gather(t); later <= now {
+		later = p.change(t, now) // it is not for want of players
+	}
+	return nil, later
+}
+
+// change is the first moment after now at which more tickets go together with t, or with each other.
+func (p *Pool) change(t *ticket, now int64) int64 {
+	soonest := int64(never)
+	consider := func(at int64) {
+		if at > now {
+			soonest = min(soonest, at)
+		}
+	}
+	consider(t.widens)
+	for _, s := range p.stages {
+		consider(t.since + s.after)
+	}
+	width := p.rules.Skill.at(now - t.since)
+	for i := 0; ; i++ {
+		other := p.reach.at(i)
+		if other == nil {
+			return soonest
+		}
+		consider(other.widens)
+		if other.distance > width {
+			consider(t.since + p.rules.Skill.reaches(other.distance))
+			return soonest
+		}
+	}
 }

@@ -19,13 +19,30 @@ var (
 // rules, what is in it, and the times that it is given.
 type Pool struct {
 	rules   Rules
+	all     uint64 // regions
+	shapes  map[stage][]shape
+	stages  []least
+	most    int // players of a match
 	tickets map[string]*ticket
 	byAge   []*ticket // oldest first
-	rooms   []*opening
+	kinds   map[wants]*kind
+	// kindList is the kinds in an order that depends on nothing but what was called.
+	kindList []*kind
+	due      due
+	rooms    []*opening // oldest first
+	changed  uint64     // counts tickets that came or went
+
+	// Memory that is used again and again.
+	reach   reach
+	list    []*ticket
+	packing packing
 }
 
 // never is a time that does not come. Times are milliseconds since 1970.
 const never = math.MaxInt64
+
+// unknown is before all times: nobody has looked yet.
+const unknown = math.MinInt64
 
 // ticket is one that waits.
 type ticket struct {
@@ -35,14 +52,27 @@ type ticket struct {
 	rating  float64 // their mean
 	wishes
 	prefers []string // regions
+	kind    *kind
+
+	groupAt int64  // when it is the oldest of a valid group: not before
+	roomAt  int64  // when a room takes it: not before
+	joins   []join // who may be in that group, the soonest first
+	more    bool   // there may be others, after all of joins
+	blind   bool   // nobody has looked who may be
+	index   int    // in due
+}
+
+// wants are what a ticket or a room accepts.
+type wants struct {
+	regions uint64 // bit i: Rules.Regions[i]
+	props   [MaxProperties]Property
 }
 
 // wishes are what a ticket or a room accepts, and since when it waits.
 type wishes struct {
-	since   int64
-	widens  int64  // when all regions are accepted
-	regions uint64 // bit i: Rules.Regions[i]
-	props   [MaxProperties]Property
+	wants
+	since  int64
+	widens int64 // when all regions are accepted
 }
 
 // New returns an empty pool. It panics when the rules are refused by Check.
@@ -50,7 +80,12 @@ func New(rules Rules) *Pool {
 	if err := rules.Check(); err != nil {
 		panic("match: " + err.Error())
 	}
-	return &Pool{rules: rules.filled(), tickets: map[string]*ticket{}}
+	p := &Pool{rules: rules.filled(), tickets: map[string]*ticket{}, kinds: map[wants]*kind{}, changed: 1}
+	p.all = 1<<max(len(rules.Regions), 1) - 1 // one bit where the mode knows none
+	p.shapes, p.stages = p.rules.shapes(), p.rules.starts()
+	p.most = p.rules.Teams * p.rules.Max
+	p.packing = newPacking(&p.rules)
+	return p
 }
 
 // Len is how many tickets wait.
@@ -73,9 +108,14 @@ func (p *Pool) Add(t Ticket) error {
 		in.sum += player.Rating
 	}
 	in.rating = in.sum / float64(in.players)
+	in.groupAt, in.roomAt = unknown, p.roomReady(in)
+	p.changed++
 	p.tickets[t.ID] = in
 	i, _ := slices.BinarySearchFunc(p.byAge, in, older)
 	p.byAge = slices.Insert(p.byAge, i, in)
+	p.kindOf(in.wants).add(in)
+	p.due.add(in)
+	p.concern(in)
 	return nil
 }
 
@@ -103,18 +143,28 @@ func (p *Pool) Expired(now time.Time) []string {
 }
 
 func (p *Pool) remove(t *ticket) {
+	p.changed++
 	delete(p.tickets, t.id)
 	if i, ok := slices.BinarySearchFunc(p.byAge, t, older); ok {
 		p.byAge = slices.Delete(p.byAge, i, i+1)
 	}
+	p.due.remove(t)
+	p.unconcern(t)
+	t.kind.remove(t)
+	if len(t.kind.tickets) == 0 {
+		p.forget(t.kind)
+	}
 }
 
 func older(a, b *ticket) int {
-	return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.id, b.id))
+	if a.since != b.since {
+		return cmp.Compare(a.since, b.since)
+	}
+	return cmp.Compare(a.id, b.id)
 }
 
 func (p *Pool) wishes(regions []string, properties map[string]Property, since time.Time) wishes {
-	w := wishes{since: since.UnixMilli(), widens: never, regions: p.allRegions()}
+	w := wishes{since: since.UnixMilli(), widens: never, wants: wants{regions: p.all}}
 	if len(regions) > 0 {
 		w.regions = 0
 		for _, name := range regions {
@@ -128,9 +178,4 @@ func (p *Pool) wishes(regions []string, properties map[string]Property, since ti
 		w.props[slices.Index(p.rules.Properties, name)] = property
 	}
 	return w
-}
-
-// allRegions are a mode's regions as bits; one bit where the mode knows none.
-func (p *Pool) allRegions() uint64 {
-	return 1<<max(len(p.rules.Regions), 1) - 1
 }

@@ -67,6 +67,19 @@ func (p Property) and(q Property) (Property, bool) {
 	return both, both.low <= both.high
 }
 
+// meets says whether there is anything that both accept.
+func (p *Property) meets(q *Property) bool {
+	switch {
+	case p.kind == 0 || q.kind == 0:
+		return true
+	case p.kind != q.kind:
+		return false
+	case p.kind == textual:
+		return p.text == q.text
+	}
+	return p.low <= q.high && q.low <= p.high
+}
+
 type rangeJSON struct {
 	Min *float64 `json:"min,omitempty"`
 	Max *float64 `json:"max,omitempty"`

@@ -91,10 +91,11 @@ func randomOpening(r *rand.Rand, rules Rules, room string, now time.Time) Openin
 func TestNextMakesWhatIsValidAndMissesNothing(t *testing.T) {
 	t.Parallel()
 	made, waited, rooms := 0, 0, 0
-	for seed := range uint64(200) {
+	for seed := range uint64(150) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		rules := randomRules(r)
 		l := &life{T: t, seed: seed, pool: New(rules), world: newWorld(rules), now: start}
+		l.plain = rules.filled().Max == 1 && len(rules.Regions)+len(rules.Properties) == 0 && !rules.Backfill
 		for step := range 30 {
 			l.step(r, step)
 			if t.Failed() {
@@ -106,7 +107,7 @@ func TestNextMakesWhatIsValidAndMissesNothing(t *testing.T) {
 		rooms += l.rooms
 	}
 	t.Logf("%d groups, %d of them by waiting alone, %d tickets into rooms", made, waited, rooms)
-	if made < 500 || waited < 100 || rooms < 50 {
+	if made < 1000 || waited < 100 || rooms < 50 {
 		t.Errorf("%d groups, %d of them by waiting alone, %d tickets into rooms: too few to have tested anything", made, waited, rooms)
 	}
 }
@@ -119,6 +120,7 @@ type life struct {
 	world               *world
 	now, next           time.Time
 	made, waited, rooms int
+	plain               bool // nothing can keep players from going together but ratings
 }
 
 const smallPool = 8 // tickets: what brute force can do
@@ -306,7 +308,7 @@ func (l *life) checkNext() {
 	if before := l.next.Add(-time.Millisecond); valid(before) {
 		l.Errorf("something is valid at %v, before %v", before, l.next)
 	}
-	if !valid(l.next) {
+	if l.plain && !valid(l.next) {
 		l.Errorf("nothing is valid at %v", l.next)
 	}
 }

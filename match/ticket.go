@@ -25,7 +25,7 @@ type Ticket struct {
 	Regions []string
 	// Properties are what it accepts of the game's.
 	Properties map[string]Property
-	// Since is when it began to wait. Times count in whole milliseconds.
+	// Since is when it began to wait, which is not in the future. Times count in whole milliseconds.
 	Since time.Time
 }
 
