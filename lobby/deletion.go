@@ -15,6 +15,9 @@ func (s *Service) deleteUser(c *Context) error {
 	if err := c.bindObject(&struct{}{}); err != nil {
 		return err
 	}
+	if err := s.leaveSearches(c); err != nil {
+		return err
+	}
 	left, err := s.config.Store.DeleteAccount(c.ctx, c.session.User, s.config.Now())
 	if errors.Is(err, store.ErrNotFound) {
 		return notSignedIn

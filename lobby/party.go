@@ -208,6 +208,12 @@ func (s *Service) inviteToParty(c *Context) error {
 		return err
 	}
 	now := s.config.Now()
+	switch blocked, err := s.config.Store.Blocked(c.ctx, c.session.User, user); {
+	case err != nil:
+		return err
+	case blocked:
+		return unreachable
+	}
 	err = s.config.Store.InviteToParty(c.ctx, id, c.session.User, user, now)
 	if errors.Is(err, store.ErrNotFound) {
 		return userNotFound
@@ -344,6 +350,38 @@ func (s *Service) kickFromParty(c *Context) error {
 		}
 	}
 	return s.hasLeft(c, left, cancelled, partyKicked, user, name, now)
+}
+
+// leaveSearches takes a player whose account goes out of its party, and ends its search, so that those who are with it know.
+func (s *Service) leaveSearches(c *Context) error {
+	now := s.config.Now()
+	p, err := s.config.Store.PartyOf(c.ctx, c.session.User)
+	if err == nil {
+		left, cancelled, err := s.config.Store.LeaveParty(c.ctx, p.ID, c.session.User, now)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if err == nil {
+			left.ID = p.ID
+			if err := s.hasLeft(c, left, cancelled, partyLeft, c.session.User, "", now); err != nil {
+				return err
+			}
+		}
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	tickets, err := s.config.Store.TicketsOf(c.ctx, c.session.User, 1)
+	if err != nil || len(tickets) == 0 || !tickets[0].Open() {
+		return err
+	}
+	t, err := s.config.Store.CancelTicket(c.ctx, tickets[0].ID, c.session.User, now)
+	if errors.Is(err, store.ErrTicketOver) || errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.ticketEnded(c, t, c.session.User)
 }
 
 // hasLeft tells those whom it concerns that a player is not in its party any more.
