@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/madang-games/madang/match"
 	"github.com/madang-games/madang/store"
@@ -175,5 +176,56 @@ func TestAPartyIsMatchedTogether(t *testing.T) {
 	if notes := told[ticketJSON](m, bob, "$match"); len(notes) != 4 || notes[3].State != store.TicketPlaced || notes[3].Room == nil || notes[3].Seat.User != bob.User.ID ||
 		notes[3].Stomp.URL == "" {
 		t.Errorf("bob was told %+v, want at last where to go", notes)
+	}
+}
+
+func TestADeletedPlayerLeavesItsPartyAndItsSearch(t *testing.T) {
+	t.Parallel()
+	a := newArcade(t, func(app *App) { app.Match("duo", "duel", match.Rules{Teams: 2, Min: 2, Accept: time.Hour}) })
+	m := a.start(nil)
+	ann, bob := m.guestOf(), m.guestOf()
+	var p partyJSON
+	m.do("POST", "/v1/parties", ann.Token, "").into(t, 201, &p)
+	m.do("POST", "/v1/parties/join", bob.Token, fmt.Sprintf(`{"code":%q}`, p.Code)).into(t, 200, &p)
+	var ticket ticketJSON
+	m.do("POST", "/v1/match/tickets", ann.Token, fmt.Sprintf(`{"game":"duo","mode":"duel","party":%q}`, p.ID)).into(t, 201, &ticket)
+	others := m.searching(2, "duel")
+	found := func(p player) {
+		t.Helper()
+		a.until("find", func() bool { return m.ticket(p.signedIn, p.ticket).State == store.TicketFound })
+	}
+	found(others[0])
+	if r := m.do("DELETE", "/v1/user", bob.Token, ""); r.status != 204 {
+		t.Fatalf("got %d %s", r.status, r.body)
+	}
+	a.until("let the others wait on at once", func() bool { return m.ticket(others[0].signedIn, others[0].ticket).State == store.TicketWaiting })
+	if got := m.ticket(ann, ticket.ID); got.State != store.TicketCancelled || got.Reason != "player_left" {
+		t.Errorf("got %+v, want it cancelled", got)
+	}
+	if got := m.party(ann).Party; got == nil || len(got.Members) != 1 {
+		t.Errorf("got party %+v, want ann alone", got)
+	}
+	notes := told[partyNoteJSON](m, ann, "$party")
+	if last := notes[len(notes)-1]; last.Event != "left" || last.User != bob.User.ID {
+		t.Errorf("ann was told %+v, want that bob has left", last)
+	}
+	if r := m.do("DELETE", "/v1/user", others[1].Token, ""); r.status != 204 { // alone in its search
+		t.Errorf("got %d %s", r.status, r.body)
+	}
+}
+
+func TestWhoBlocksIsNotInvited(t *testing.T) {
+	t.Parallel()
+	a := newArcade(t, duel)
+	m := a.start(nil)
+	ann, bob := m.guestOf(), m.guestOf()
+	if r := m.do("PUT", "/v1/user/blocks/"+ann.User.ID, bob.Token, ""); r.status >= 300 {
+		t.Fatalf("got %d %s", r.status, r.body)
+	}
+	var p partyJSON
+	m.do("POST", "/v1/parties", ann.Token, "").into(t, 201, &p)
+	m.do("POST", "/v1/parties/"+p.ID+"/invite", ann.Token, fmt.Sprintf(`{"user":%q}`, bob.User.ID)).refused(t, 403, "unreachable")
+	if got := m.party(bob).Invitations; len(got) != 0 {
+		t.Errorf("got invitations %+v, want none", got)
 	}
 }
