@@ -111,6 +111,8 @@ func ticketProblem(err error) error {
 		return partyChanged
 	case errors.Is(err, store.ErrTicketOver):
 		return ticketOver
+	case errors.Is(err, store.ErrTooMany):
+		return rateLimited.after(time.Minute).because("Too many searches within an hour.")
 	}
 	return err
 }

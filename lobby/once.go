@@ -41,7 +41,7 @@ var late = map[string]bool{
 
 // whole are the routes of the lobby's own that are a transaction also without a key: what they tell players is part of it.
 var whole = map[string]bool{
-	"POST /parties/join": true, "POST /parties/:id/invite": true, "POST /parties/:id/leave": true, "POST /parties/:id/kick": true,
+	"POST /parties/join": true, "POST /parties/:id/leave": true, "POST /parties/:id/kick": true,
 	"DELETE /user": true, "POST /match/tickets": true, "DELETE /match/tickets/:id": true, "POST /match/tickets/:id/accept": true, "POST /match/tickets/:id/decline": true,
 }
 

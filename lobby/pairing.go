@@ -161,7 +161,7 @@ func (s *Service) pairInTurn(ctx context.Context, m *mode) error {
 			}
 		}
 		if !p.next.IsZero() {
-			timer.Reset(max(p.next.Sub(s.config.Now()), 0))
+			timer.Reset(max(p.next.Sub(s.config.Now()), time.Millisecond))
 		}
 	}
 }
@@ -195,20 +195,22 @@ func (p *pairing) takeOver(ctx context.Context) (err error) {
 	if p.pool, err = p.s.config.Store.TakePool(ctx, p.mode.game, p.mode.name); err != nil {
 		return err
 	}
-	p.s.config.Log.Debug("this lobby pairs", "game", p.mode.game, "mode", p.mode.name, "term", p.pool.Term)
+	p.match, p.tickets = match.New(p.mode.rules), map[string]*store.Ticket{}
+	p.s.config.Log.Info("this lobby pairs", "game", p.mode.game, "mode", p.mode.name, "term", p.pool.Term)
 	return p.readAll(ctx)
 }
 
-// readAll forgets what it knows of the pool and reads it anew.
+// readAll takes in all that is open, and lets go of what is not.
 func (p *pairing) readAll(ctx context.Context) error {
-	p.match, p.tickets, p.offers, p.rooms = match.New(p.mode.rules), map[string]*store.Ticket{}, map[string]*offer{}, nil
+	open := map[string]bool{}
 	for after := ""; ; {
 		page, err := p.s.config.Store.PoolTickets(ctx, p.pool, after, store.MaxTicketsAtOnce)
 		if err != nil {
 			return err
 		}
 		for _, t := range page {
-			if err := p.add(ctx, t); err != nil {
+			open[t.ID] = true
+			if err := p.takeIn(ctx, t); err != nil {
 				return err
 			}
 		}
@@ -217,10 +219,16 @@ func (p *pairing) readAll(ctx context.Context) error {
 		}
 		after = page[len(page)-1].ID
 	}
+	for id := range p.tickets {
+		if !open[id] {
+			p.forget(id)
+		}
+	}
 	offers, err := p.s.config.Store.PoolOffers(ctx, p.pool)
 	if err != nil {
 		return err
 	}
+	p.offers = map[string]*offer{}
 	for _, o := range offers {
 		kept := &offer{id: o.ID, until: o.Until}
 		if err := json.Unmarshal(o.Group, &kept.group); err != nil {
@@ -279,14 +287,21 @@ func (p *pairing) refresh(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	switch known := p.tickets[id]; {
-	case t.Game != p.mode.game || t.Mode != p.mode.name:
+	if t.Game != p.mode.game || t.Mode != p.mode.name {
+		return nil
+	}
+	return p.takeIn(ctx, t)
+}
+
+// takeIn takes in how a ticket of the pool stands.
+func (p *pairing) takeIn(ctx context.Context, t store.Ticket) error {
+	switch known := p.tickets[t.ID]; {
 	case !t.Open():
-		p.forget(id)
+		p.forget(t.ID)
 	case known != nil && known.State == t.State && known.Offer == t.Offer:
-		p.tickets[id] = &t // somebody has accepted
+		p.tickets[t.ID] = &t // somebody has accepted, perhaps
 	default:
-		p.forget(id)
+		p.forget(t.ID)
 		return p.add(ctx, t)
 	}
 	return nil

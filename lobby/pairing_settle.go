@@ -66,7 +66,7 @@ func (p *pairing) by(t time.Time) {
 // one that was to be withdrawn has been accepted.
 func (p *pairing) settleOffers(ctx context.Context, now time.Time) (ready []*placing, again bool, err error) {
 	for id, o := range p.offers {
-		whole, accepted := true, true
+		whole, accepted := len(o.group.Teams) > 0, true
 		for _, ticket := range o.group.tickets() {
 			t := p.tickets[ticket]
 			whole = whole && t != nil && t.Offer == id
@@ -74,7 +74,7 @@ func (p *pairing) settleOffers(ctx context.Context, now time.Time) (ready []*pla
 		}
 		silent := ""
 		switch {
-		case accepted && len(o.group.Teams) > 0:
+		case whole && accepted:
 			ready = append(ready, &placing{group: o.group, offer: id})
 			continue
 		case whole && now.Before(o.until):

@@ -207,21 +207,24 @@ func (s *Service) inviteToParty(c *Context) error {
 	case err != nil:
 		return err
 	}
-	now := s.config.Now()
-	switch blocked, err := s.config.Store.Blocked(c.ctx, c.session.User, user); {
-	case err != nil:
-		return err
-	case blocked:
-		return unreachable
-	}
-	err = s.config.Store.InviteToParty(c.ctx, id, c.session.User, user, now)
-	if errors.Is(err, store.ErrNotFound) {
-		return userNotFound
-	}
+	err = s.reach(c, func(ctx context.Context) error {
+		switch blocked, err := s.config.Store.Blocked(ctx, c.session.User, user); {
+		case err != nil:
+			return err
+		case blocked:
+			return unreachable
+		}
+		now := s.config.Now()
+		err := s.config.Store.InviteToParty(ctx, id, c.session.User, user, now)
+		if errors.Is(err, store.ErrNotFound) {
+			return userNotFound
+		}
+		if err != nil {
+			return partyProblem(err)
+		}
+		return s.notify(ctx, noteOf(user, noteParty, now, partyNoteJSON{Event: partyInvited, ID: id, User: c.session.User, Name: c.session.Name}))
+	})
 	if err != nil {
-		return partyProblem(err)
-	}
-	if err := s.notify(c.ctx, noteOf(user, noteParty, now, partyNoteJSON{Event: partyInvited, ID: id, User: c.session.User, Name: c.session.Name})); err != nil {
 		return err
 	}
 	return c.NoContent()

@@ -9,6 +9,7 @@ import (
 const (
 	MaxTicketPlayers = MaxParty
 	MaxTicketsAtOnce = 500 // of a page
+	MaxTicketsKept   = 200 // of a player, with those that are over and not dropped yet
 )
 
 // TicketState is a ticket's place in its life. Waiting and Found are open; the others are for good.
@@ -123,7 +124,8 @@ type Backfill struct {
 // Of those who pair the tickets of a pool only who has taken it last can change anything: see Pool.Term. Players change their own tickets
 // at any time; whoever comes second finds the ticket changed.
 type Matching interface {
-	// AddTicket keeps a new ticket, waiting. ErrSearching: a player has an open one; ErrPartyChanged: the players are not the
+	// AddTicket keeps a new ticket, waiting. ErrSearching: a player has an open one; ErrTooMany: or MaxTicketsKept;
+	// ErrPartyChanged: the players are not the
 	// members of the party, in their order; ErrSeated: a player has a seat in a room of the game; ErrNotFound: no such party or player.
 	AddTicket(ctx context.Context, t Ticket) error
 	// Ticket: ErrNotFound.

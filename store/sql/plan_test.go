@@ -89,7 +89,7 @@ func TestSQLiteScansNoTable(t *testing.T) {
 		{selectPartys, "SEARCH tickets USING INDEX tickets_of_party (party=?)"},
 		{selectDone, "SEARCH tickets USING COVERING INDEX tickets_over (ended_at>? AND ended_at<?)"},
 		{countOpen, "SEARCH tickets USING COVERING INDEX tickets_open (game=? AND mode=?)"},
-		{selectSearching, "SEARCH ticket_players USING INDEX ticket_players_open (account=?)"},
+		{countTickets, "SEARCH ticket_players USING INDEX ticket_players_by_account (account=?)"},
 		{selectTicket, "SEARCH p USING PRIMARY KEY (ticket=?)"},
 		{selectTicketsOf, "SEARCH ticket_players USING COVERING INDEX ticket_players_by_account (account=?)"},
 		{selectBackfills, "SEARCH backfills USING INDEX backfills_by_pool (game=? AND mode=? AND room>?)"},

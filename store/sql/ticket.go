@@ -21,7 +21,7 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', '', '', '', 0)`
 	insertPlayer = `INSERT INTO ticket_players (ticket, place, account, rating, accepted, open)
 		SELECT $1, $2, id, $4, FALSE, TRUE FROM accounts WHERE id = $3 AND deleted_at IS NULL`
-	selectSearching = `SELECT ticket FROM ticket_players WHERE account = $1 AND open`
+	countTickets = `SELECT count(*), count(CASE WHEN open THEN 1 END) FROM ticket_players WHERE account = $1`
 	// A seat in another living room of the game.
 	selectSeatedIn = `SELECT s.room FROM seats s JOIN rooms r ON r.id = s.room
 		WHERE s.account = $1 AND s.state <> 'leaving' AND NOT s.watch AND r.game = $2 AND r.state <> 'closed' AND s.room <> $3 LIMIT 1`
@@ -183,11 +183,14 @@ func (s *Store) addPlayer(ctx context.Context, q querier, t *store.Ticket, place
 	case !errors.Is(err, stdsql.ErrNoRows):
 		return err
 	}
-	switch err := one(ctx, q, selectSearching, []any{p.User}, &other); {
-	case err == nil:
-		return store.ErrSearching
-	case !errors.Is(err, stdsql.ErrNoRows):
+	var kept, open int
+	switch err := one(ctx, q, countTickets, []any{p.User}, &kept, &open); {
+	case err != nil:
 		return err
+	case open > 0:
+		return store.ErrSearching
+	case kept >= store.MaxTicketsKept:
+		return store.ErrTooMany
 	}
 	n, err := q.exec(ctx, insertPlayer, t.ID, place, p.User, p.Rating)
 	switch {

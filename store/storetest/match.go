@@ -122,6 +122,20 @@ var matchCases = []testCase{
 		t.room(s, 2, c)
 		t.want("while seated", s.AddTicket(t.ctx(), ticketOf("v", "", c)), store.ErrSeated)
 	}},
+	{"SoManyTicketsOfAPlayer", func(t *suite) {
+		s := t.open()
+		user := t.user(s)
+		for n := range store.MaxTicketsKept {
+			id := fmt.Sprint("t", n)
+			t.fatal("add", s.AddTicket(t.ctx(), ticketOf(id, "", user)))
+			_, err := s.CancelTicket(t.ctx(), id, user, begin)
+			t.fatal("cancel", err)
+		}
+		t.want("add one more", s.AddTicket(t.ctx(), ticketOf("more", "", user)), store.ErrTooMany)
+		_, err := s.DropTickets(t.ctx(), after(time.Second), 10)
+		t.fatal("drop", err)
+		t.fatal("add after some were dropped", s.AddTicket(t.ctx(), ticketOf("more", "", user)))
+	}},
 	{"OneOpenTicketWhoeverAsksAtOnce", func(t *suite) {
 		stores := []store.Store{t.open(), t.open()}
 		ctx, user := t.ctx(), t.user(stores[0])
