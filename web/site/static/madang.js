@@ -240,6 +240,15 @@ export class Client extends EventTarget {
   }
 
   /**
+   * Opens a room in which we have a seat, from what the lobby says of it: a match that was found, for instance.
+   *
+   * @param {{room: RoomInfo, stomp: Stomp}} place
+   */
+  open(place) {
+    return this.#enter(place);
+  }
+
+  /**
    * What we are told outside of rooms: from now on, and after a loss from where we were. The same one each time, until signOut().
    *
    * @returns {Inbox}

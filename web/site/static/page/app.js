@@ -8,6 +8,8 @@ import { showPlaces } from "./nav.js";
 import { OthelloGame } from "./othello-game.js";
 import { othelloView } from "./othello-view.js";
 import { showState } from "./pill.js";
+import { Search } from "./search.js";
+import { searchBar } from "./search-bar.js";
 import { ranksView } from "./ranks-view.js";
 import { lay } from "./stones.js";
 import { sentence } from "./texts.js";
@@ -24,11 +26,14 @@ const places = { "/bag": bagView, "/ranks": ranksView, "/me": meView };
  */
 export class App {
   client = new Client();
+  search = new Search(this.client);
   /** @type {Map<string, OthelloGame | Chat>} by room */
   tables = new Map();
   /** Rooms that we have asked a bot into. @type {Set<string>} */
   withBot = new Set();
   #shown = 0;
+  /** @type {unknown} the one that we listen to */
+  #inbox;
   /** @type {() => void} */
   #leaveView = () => {};
 
@@ -36,6 +41,7 @@ export class App {
     this.client.on("state", () => this.#turned());
     addEventListener("hashchange", () => this.show());
     this.#turned();
+    searchBar(this);
     if (this.client.signedIn) {
       try {
         await this.enter();
@@ -53,7 +59,15 @@ export class App {
    */
   async enter(name) {
     await this.client.signIn({ name });
-    this.client.connect();
+    this.arrive();
+  }
+
+  /** Connects who is signed in, and listens to what is said outside of rooms. */
+  arrive() {
+    const inbox = this.client.inbox();
+    if (inbox === this.#inbox) return this.client.connect();
+    this.#inbox = inbox;
+    this.search.listen();
   }
 
   #turned() {

@@ -48,7 +48,7 @@ export function lobbyView(app, main, invited) {
   const knock = () => {
     fill(who, h("h2", {}, "Welcome back"), passwordForm("Come in", async (token) => {
       await client.signInWith({ platform: "password", token });
-      client.connect();
+      app.arrive();
       await arrived();
     }), h("button", { type: "button", class: "button plain", onclick: greet }, "I am new here"));
     who.querySelector("input")?.focus();
@@ -79,7 +79,18 @@ export function lobbyView(app, main, invited) {
       h("span", { class: "stats", title: "won, lost, drawn" }, `${user.win} won · ${user.lose} lost · ${user.draw} drawn`)));
   };
 
-  const buttons = h("section", { class: "play", "aria-label": "Play" },
+  const quick = action({ class: "big quick", "data-testid": "quick-match" }, async () => {
+    try {
+      await app.enter(input.value.trim());
+      await app.search.start("othello");
+      greet();
+    } catch (err) {
+      toast(sentence(err));
+    }
+  }, h("span", { class: "art", "aria-hidden": "true" }, h("i", { class: "b" }), h("i", { class: "w" })),
+  h("b", {}, "Quick match"), h("small", {}, "Othello with somebody of your strength, for your rank"));
+
+  const buttons = h("section", { class: "play", "aria-label": "Play" }, quick,
     action({ class: "big othello", "data-testid": "play-othello" }, () => play(() => client.random("othello")),
       h("span", { class: "art", "aria-hidden": "true" }, h("i", { class: "b" }), h("i", { class: "w" })),
       h("b", {}, "Play Othello"), h("small", {}, "with whoever comes next")),
