@@ -61,6 +61,7 @@ type Store interface {
 	Contacts
 	Presences
 	Messages
+	Jobs
 	// Ready reports whether the database answers now.
 	Ready(ctx context.Context) error
 	Close() error

@@ -209,6 +209,7 @@ func (p player) live() (end func()) {
 	p.do("make another party", err)
 	p.do("be invited", s.InviteToParty(ctx, "another", "other", p.id, noon))
 	p.do("search", s.AddTicket(ctx, store.Ticket{ID: "ticket", Game: "h", Players: []store.TicketPlayer{{User: p.id}}, Since: noon}))
+	p.do("enqueue", s.Enqueue(ctx, 0, store.Job{ID: "job", Name: "n", Arg: []byte(`"words-of-it"`), User: p.id, Due: noon}))
 	// Its own room, to which others are invited, and another's, to which it was invited and from which it is banned.
 	p.do("create its room", s.CreateRoom(ctx, store.Room{ID: "its own", Game: "g", Version: "1", Capacity: 4, Owner: p.id, CreatedAt: noon}, nil, p.id))
 	p.do("invite", s.Invite(ctx, store.Invitation{Room: "its own", User: "other", By: p.id, Until: noon.Add(time.Hour)}, noon))

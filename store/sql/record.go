@@ -97,7 +97,7 @@ func (s *Store) Commit(ctx context.Context, c *store.Commit) (closed bool, err e
 // plain commits touch nothing but their record and log.
 func plain(c *store.Commit) bool {
 	return c.State == "" && len(c.Seated) == 0 && len(c.Unseated) == 0 && len(c.Awards) == 0 && len(c.Grants) == 0 &&
-		len(c.Scores) == 0 && len(c.Outcomes) == 0 && c.Backfill == nil &&
+		len(c.Scores) == 0 && len(c.Outcomes) == 0 && c.Backfill == nil && len(c.Jobs) == 0 &&
 		len(c.Dead) == 0 && len(c.Absolve) == 0
 }
 
@@ -173,6 +173,9 @@ func (s *Store) apply(ctx context.Context, q querier, c *store.Commit) (closed b
 		return false, err
 	}
 	if err := bury(ctx, q, c); err != nil {
+		return false, err
+	}
+	if err := enqueue(ctx, q, c.Jobs); err != nil {
 		return false, err
 	}
 	return closed, nil

@@ -52,6 +52,7 @@ func Test(t *testing.T, fresh func(t testing.TB) Opener) {
 		{"Doors", doorCases},
 		{"Moves", moveCases},
 		{"Backfills", backfillCases},
+		{"Jobs", jobCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
