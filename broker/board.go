@@ -23,6 +23,8 @@ const (
 	NoticeSession = "session" // Body: SessionMoved. A user's sessions or connections older than this one end
 	NoticeDoubt   = "doubt"   // No Body. The broker is in trouble, as its sender sees it (Receiver.Doubt)
 
+	NoticeJobs = "jobs" // No Body. Jobs wait to be taken
+
 	NoticeNotes    = "notes"    // Body: Notes. What players are told outside of rooms
 	NoticeAnnounce = "announce" // Body: JSON for every connection, as a message of type $notice. See web.Announcements
 	// NoticeMissed, without Body: notices may have been missed, so what they tell of is to be looked up. The Board itself gives

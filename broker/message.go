@@ -17,6 +17,7 @@ const (
 	Detach Kind = "detach" // Conn of User is gone (from a gateway); Reason says why
 	Wake   Kind = "wake"   // look at your timers (from a worker, which sends it when a room has come to it)
 	End    Kind = "end"    // close the room (from an operator); Reason says why
+	Job    Kind = "job"    // a job that the room has asked for has ended: Attempt is its ID, Body its result, or where Reason is not empty why it failed
 )
 
 // Reasons of a Detach.
@@ -45,7 +46,7 @@ type Message struct {
 	Seq     uint64    // the client's own counter in this room, from 1; 0: it gave none
 	Conn    string    // the connection it came by; "" for none
 	ConnSeq uint64    // the gateway's counter in this connection, from 1; 0: none
-	Attempt string    // Attach: names this subscribing; comes back in the answer's [Output].Attempt
+	Attempt string    // Attach: names this subscribing; comes back in the answer's [Output].Attempt. Job: its ID
 	Resume  Position  // Attach: the last position the client has seen; zero: none
 	Reason  string    // Leave, Detach, End: a stable word; Join, Attach: ReasonSpectator or none
 	Time    time.Time // when the sender sent it; milliseconds

@@ -35,6 +35,7 @@ const (
 	EventFire                    // timers and grace times that are due at Time
 	EventTick                    // one tick of the game's clock
 	EventEnd                     // an operator closes the room
+	EventJob                     // Job has ended: Body is its result, or Reason says why it was given up
 )
 
 // Event is one thing that happens to a room.
@@ -48,6 +49,7 @@ type Event struct {
 	Conn        string
 	ConnSeq     uint64    // the gateway's counter in Conn; 0: none
 	Reason      string    // EventJoin, EventAttach: "spectator", for who only watches
+	Job         string    // EventJob: its ID
 	Time        time.Time // room.Now() is this, but never goes back
 	ContentType string
 	Body        []byte
@@ -99,8 +101,9 @@ type Result struct {
 	Scores   []Score
 	Outcomes []Outcome
 	Backfill *Backfill // what the room asks for from now on; nil: as before
-	Begun    bool      // the game has begun: not offered to strangers any more
-	Ended    bool      // the room is over; the last output is $closed; no event may follow
+	Jobs     []Job
+	Begun    bool // the game has begun: not offered to strangers any more
+	Ended    bool // the room is over; the last output is $closed; no event may follow
 	// Empty: the last member has left; the room should be closed if nobody has taken a seat meanwhile.
 	Empty bool
 	// Failure is the error or *PanicError of a handler, for the log. The room is as before, except that the event

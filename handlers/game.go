@@ -29,6 +29,7 @@ type rules struct {
 	on         map[string]Handler
 	onAny      Handler
 	timers     map[string]Handler
+	jobs       map[string]func(*Room, *Event) error // by name: what takes their results
 	tick       func(*Room) error
 	tickEvery  time.Duration
 	joined     hook

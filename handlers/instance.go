@@ -21,6 +21,8 @@ type Instance struct {
 	byID       map[string]*member
 	timers     []timer
 	timerCount uint64
+	jobs       []pending
+	jobCount   uint64
 	room       Room // with the state
 	playing    step // the one that Play is at, so that none is made per message
 
@@ -75,6 +77,12 @@ func (in *Instance) Play(ev Event) Result {
 				in.play(steps[i], &res)
 			}
 		}
+	case EventJob:
+		if in.waitsFor(ev.Job) < 0 {
+			res.Duplicate = true
+			break
+		}
+		in.play(step{Event: ev}, &res)
 	case EventTick:
 		if in.rules.tick != nil {
 			in.play(step{Event: ev}, &res)
@@ -149,6 +157,7 @@ func (in *Instance) play(next step, res *Result) {
 	if r.backfill != nil {
 		res.Backfill = r.backfill
 	}
+	res.Jobs = join(res.Jobs, r.jobs)
 	res.Begun = res.Begun || r.begun
 	res.Empty = len(res.Unseated) > 0 && in.Members() == 0
 	res.Ended = in.ended
@@ -215,6 +224,8 @@ func (in *Instance) apply(s *step) (err error) {
 		err = in.leave(s)
 	case EventFire:
 		err = in.fire(s)
+	case EventJob:
+		err = in.done(s)
 	case EventTick:
 		if !s.undone {
 			err = guard(func() error { return in.rules.tick(r) })
@@ -239,6 +250,8 @@ func (in *Instance) absent(s *step) bool {
 		return in.byID[s.User] == nil
 	case EventFire:
 		return !in.stillDue(s)
+	case EventJob:
+		return in.waitsFor(s.Job) < 0
 	}
 	return false
 }
@@ -277,7 +290,7 @@ func (in *Instance) say(s *step) error {
 
 // tell puts the answer of an undone step to the one who caused it.
 func (in *Instance) tell(s *step) {
-	if s.told == nil || s.Kind == EventFire || s.Kind == EventTick {
+	if s.told == nil || s.Kind == EventFire || s.Kind == EventTick || s.Kind == EventJob {
 		return
 	}
 	_, body, _ := encodeBody(errorBody{s.told.Code, s.told.Text}, MaxSnapshot)

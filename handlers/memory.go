@@ -21,6 +21,8 @@ type memory struct {
 	Members    []*member `json:"members,omitempty"`
 	Timers     []timer   `json:"timers,omitempty"`
 	TimerCount uint64    `json:"timer_count,omitempty"`
+	Jobs       []pending `json:"jobs,omitempty"`
+	JobCount   uint64    `json:"job_count,omitempty"`
 }
 
 // encodeState makes stateData the encoding of the state as it is.
@@ -45,7 +47,7 @@ func (in *Instance) encode() ([]byte, error) {
 	}
 	known, err := json.Marshal(memory{
 		Format: memoryFormat, Seed: in.seed[:], Count: in.count, Clock: in.clock, Begun: in.begun, Ended: in.ended,
-		Members: in.members, Timers: in.timers, TimerCount: in.timerCount,
+		Members: in.members, Timers: in.timers, TimerCount: in.timerCount, Jobs: in.jobs, JobCount: in.jobCount,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode room: %w", err)
@@ -75,6 +77,7 @@ func (in *Instance) restoreFrom(data []byte) error {
 	copy(in.seed[:], m.Seed)
 	in.count, in.clock, in.begun, in.ended = m.Count, m.Clock, m.Begun, m.Ended
 	in.members, in.timers, in.timerCount = m.Members, m.Timers, m.TimerCount
+	in.jobs, in.jobCount = m.Jobs, m.JobCount
 	in.byID = make(map[string]*member, len(m.Members))
 	for _, p := range m.Members {
 		in.byID[p.ID] = p

@@ -33,6 +33,7 @@ type Room struct {
 	scores   []Score
 	outcomes []Outcome
 	backfill *Backfill
+	jobs     []Job
 	begun    bool
 	joining  bool   // the step takes a player in
 	closing  string // reason of the end; "" goes on
@@ -240,7 +241,7 @@ func (n nothing) WithGroup(string) slog.Handler           { return n }
 // begin readies the room for one step.
 func (r *Room) begin(s *step) {
 	*r = Room{in: r.in, state: r.state, step: s, phase: handling, reason: s.Reason}
-	if s.Kind != EventFire && s.Kind != EventTick && s.Kind != EventEnd {
+	if s.Kind != EventFire && s.Kind != EventTick && s.Kind != EventEnd && s.Kind != EventJob {
 		r.from = s.User
 	}
 }

@@ -40,7 +40,7 @@ type Commit struct {
 	Grants    []Grant
 	Scores    []Score
 	Outcomes  []Outcome
-	Backfill  *Backfill    // what the room asks for from now on: Game, Mode, Wants, Size and Since; nil: as before
+	Backfill  *Backfill // what the room asks for from now on: Game, Mode, Wants, Size and Since; nil: as before
 	Jobs      []Job
 	Dead      []DeadLetter // messages given up; one whose ID or (Room, Condemned) is kept already is left as it is
 	Absolve   []string     // of Record.Condemned: they have been skipped and don't come again; their letters stay

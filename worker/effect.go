@@ -5,9 +5,9 @@ import (
 	"github.com/madang-games/madang/store"
 )
 
-// effects: the change is about accounts, too, so it may not be done twice.
+// effects: the change is about more than the room, so it may not be done twice.
 func (c *change) effects() bool {
-	return len(c.awards) > 0 || len(c.grants) > 0 || len(c.scores) > 0 || len(c.outcomes) > 0 || c.backfill != nil
+	return len(c.awards) > 0 || len(c.grants) > 0 || len(c.scores) > 0 || len(c.outcomes) > 0 || len(c.jobs) > 0 || c.backfill != nil
 }
 
 // addRanks adds an event's results, with the time of the event: played again, they go to the boards of the same day.

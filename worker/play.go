@@ -76,6 +76,9 @@ func (r *room) add(ev *handlers.Event, res *handlers.Result) {
 		c.grants = append(c.grants, store.Grant{User: g.User, Item: g.Item, Count: g.Count, Limit: r.w.items[g.Item]})
 	}
 	r.addRanks(ev, res)
+	for _, j := range res.Jobs {
+		c.jobs = append(c.jobs, store.Job{ID: j.ID, Name: j.Name, Arg: j.Arg, Room: r.id, Due: ev.Time})
+	}
 	c.changed = c.changed || res.Changed
 	c.begun = c.begun || res.Begun
 	c.ended = c.ended || res.Ended

@@ -32,6 +32,7 @@ func (w *Worker) watch(ctx context.Context) error {
 	var looking sync.WaitGroup
 	defer looking.Wait()
 	looking.Go(func() { w.look(ctx) })
+	looking.Go(func() { w.tellOfJobs(ctx) })
 	w.lookSoon()
 
 	expire := time.NewTicker(expireEvery)

@@ -129,6 +129,8 @@ func (r *room) hear(d *broker.Delivery, now time.Time) error {
 		kind = handlers.EventDetach
 	case broker.End:
 		kind = handlers.EventEnd
+	case broker.Job:
+		kind = handlers.EventJob
 	case broker.Wake:
 		return nil // being awake is the answer
 	default:
@@ -143,6 +145,9 @@ func (r *room) hear(d *broker.Delivery, now time.Time) error {
 	ev := &handlers.Event{
 		Kind: kind, ID: messageID(d), Type: d.Type, User: d.User, Name: d.Name, Seq: d.Seq, Conn: d.Conn,
 		ConnSeq: d.ConnSeq, Reason: d.Reason, Time: at, ContentType: d.ContentType, Body: d.Body,
+	}
+	if kind == handlers.EventJob {
+		ev.Job = d.Attempt
 	}
 	res, err := r.play(ev, d)
 	if err != nil {

@@ -89,7 +89,7 @@ func (r *room) settlePassing() error {
 	return r.ack()
 }
 
-// matters: what was given up, seats, awards, grants, ranks and the room's state are others' business, so they are committed at once.
+// matters: what was given up, seats, effects and the room's state are others' business, so they are committed at once.
 func (c *change) matters() bool {
 	return len(c.dead) > 0 || len(c.absolve) > 0 || len(c.seated) > 0 || len(c.unseated) > 0 || c.effects() || c.begun
 }
@@ -138,7 +138,7 @@ func (r *room) addChange(to *store.Commit) (err error) {
 	}
 	to.Dead, to.Absolve = c.dead, c.absolve
 	to.Seated, to.Unseated, to.Awards, to.Grants = c.seated, c.unseated, c.awards, c.grants
-	to.Scores, to.Outcomes, to.Backfill = c.scores, c.outcomes, c.backfill
+	to.Scores, to.Outcomes, to.Backfill, to.Jobs = c.scores, c.outcomes, c.backfill, c.jobs
 	if c.begun {
 		to.State = store.Playing
 	}
@@ -183,6 +183,9 @@ func (r *room) commit(c *store.Commit) (closed bool, err error) {
 	}
 	r.game.counts.commits.Inc()
 	r.tellBackfill(c.Backfill)
+	if len(c.Jobs) > 0 {
+		r.w.jobsSoon()
+	}
 	a.noted, a.wake = c.Published, c.Wake
 	if c.Memory != nil {
 		a.dirty = false

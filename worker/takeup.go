@@ -38,6 +38,7 @@ type change struct {
 	scores             []store.Score
 	outcomes           []store.Outcome
 	backfill           *store.Backfill
+	jobs               []store.Job
 	dead               []store.DeadLetter
 	absolve            []string // skipped
 	changed            bool     // the memory is another

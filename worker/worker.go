@@ -93,6 +93,7 @@ type Worker struct {
 	opening chan struct{} // bounds rooms whose queue is being consumed at a time
 	raising chan struct{} // bounds rooms that are being taken up at a time
 	again   chan struct{} // asks for a look
+	asked   chan struct{} // rooms have asked for jobs
 
 	draining atomic.Bool
 	watching time.Time // since when the board is watched; set before anything runs
@@ -172,6 +173,7 @@ func New(c Config) (*Worker, error) {
 		opening:    make(chan struct{}, openingAtOnce),
 		raising:    make(chan struct{}, raisingAtOnce),
 		again:      make(chan struct{}, 1),
+		asked:      make(chan struct{}, 1),
 	}
 	if w.log == nil {
 		w.log = slog.Default()

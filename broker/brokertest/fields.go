@@ -31,6 +31,7 @@ func testMessageFields(t *testing.T, w *world) {
 		{Room: "r", Kind: broker.Detach, User: "u", Conn: "c", Reason: "lost"},
 		{Room: "r", Kind: broker.Wake},
 		{Room: "r", Kind: broker.End, Reason: "operator"},
+		{Room: "r", Kind: broker.Job, Type: "report", Attempt: "r/1", Body: []byte(`{"n":1}`)},
 		{Room: "r", Seq: math.MaxUint64, ConnSeq: math.MaxUint64, Resume: broker.Position{Epoch: math.MaxUint64, N: math.MaxUint64}},
 		{Room: "r", Type: long, ContentType: long, User: long, Name: "a:b\\c\nd", Reason: "7", Attempt: "0"},
 		{Room: "r", Type: "big", Body: []byte(strings.Repeat("0123456789abcdef", 40_000))},

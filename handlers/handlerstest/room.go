@@ -42,7 +42,9 @@ type Room struct {
 	grants   []handlers.Grant
 	scores   []handlers.Score
 	outcomes []handlers.Outcome
+
 	backfill *handlers.Backfill
+	jobs     []handlers.Job
 	begun    bool
 	empty    bool
 }
@@ -129,9 +131,11 @@ func (r *Room) Play(ev handlers.Event) handlers.Result {
 	r.grants = append(r.grants, res.Grants...)
 	r.scores = append(r.scores, res.Scores...)
 	r.outcomes = append(r.outcomes, res.Outcomes...)
+
 	if res.Backfill != nil {
 		r.backfill = res.Backfill
 	}
+	r.jobs = append(r.jobs, res.Jobs...)
 	r.begun = r.begun || res.Begun
 	r.empty = res.Empty
 	return res
@@ -226,4 +230,29 @@ func (r *Room) Backfill() handlers.Backfill {
 		return handlers.Backfill{}
 	}
 	return *r.backfill
+}
+
+// Jobs are all jobs that the room has asked for, in order.
+func (r *Room) Jobs() []handlers.Job { return slices.Clone(r.jobs) }
+
+// Finish tells the room that a job of its has ended with result, and returns how its function failed. A result that comes
+// twice, or that nobody asked for, fails the test.
+func (r *Room) Finish(job handlers.Job, result any) error {
+	r.t.Helper()
+	return r.finish(handlers.Event{Kind: handlers.EventJob, Type: job.Name, Job: job.ID, Body: encode(r.t, result)})
+}
+
+// Fail tells the room that a job of its was given up.
+func (r *Room) Fail(job handlers.Job, why string) error {
+	r.t.Helper()
+	return r.finish(handlers.Event{Kind: handlers.EventJob, Type: job.Name, Job: job.ID, Reason: why})
+}
+
+func (r *Room) finish(ev handlers.Event) error {
+	r.t.Helper()
+	res := r.Play(ev)
+	if res.Duplicate {
+		r.t.Errorf("the room does not wait for job %s", ev.Job)
+	}
+	return outcome(res)
 }
