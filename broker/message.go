@@ -17,7 +17,7 @@ const (
 	Detach Kind = "detach" // Conn of User is gone (from a gateway); Reason says why
 	Wake   Kind = "wake"   // look at your timers (from a worker, which sends it when a room has come to it)
 	End    Kind = "end"    // close the room (from an operator); Reason says why
-	Job    Kind = "job"    // a job that the room has asked for has ended: Attempt is its ID, Body its result, or where Reason is not empty why it failed
+	Job    Kind = "job"    // a job that the room has asked for has ended: Attempt is its ID, Type its name, Body its result; with a Reason it has failed, and Body is a JSON text that says why
 )
 
 // Reasons of a Detach.

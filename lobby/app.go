@@ -27,6 +27,7 @@ type App struct {
 	routes  []route
 	details map[string]details // of those with types, by shape
 	items   []Item
+	jobs    map[string]*jobFunc // by name
 	modes   []*mode
 	served  bool
 }

@@ -32,6 +32,7 @@ type Store interface {
 	store.Transactor
 	store.Answers
 	store.Notes
+	store.Jobs
 	store.Friends
 	store.Contacts
 	store.Messages

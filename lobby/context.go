@@ -34,9 +34,12 @@ type Context struct {
 	shelf   *shelf
 	clock   func() time.Time
 	notify  func(context.Context, ...store.Note) error
-	params  map[string]string
-	query   url.Values
-	body    []byte
+	jobs    store.Jobs
+	// jobsSoon has those who run jobs look for them
+	jobsSoon func(context.Context)
+	params   map[string]string
+	query    url.Values
+	body     []byte
 
 	// see Service.once
 	key   string // the request's Idempotency-Key; "" for none

@@ -45,6 +45,7 @@ func (emptyRanks) DropBoards(context.Context, time.Time, int) (bool, error) { re
 type mapStore struct {
 	noAnswers
 	noNotes
+	noJobs
 	noFriends
 	emptyLedger
 	emptyRanks
@@ -614,3 +615,6 @@ func (t *toy) Open(_ string, options []byte, _ time.Time) (handlers.Opening, err
 	return handlers.Opening{Capacity: t.policy.Capacity, Memory: []byte("{}")}, nil
 }
 func (t *toy) Load(string, []byte) (*handlers.Instance, error) { panic("a lobby plays no rooms") }
+
+// noJobs is that of a lobby nobody asks for jobs: tests of jobs have a database.
+type noJobs struct{ store.Jobs }

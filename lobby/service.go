@@ -241,11 +241,12 @@ func (s *Service) handler(rt route) echo.HandlerFunc {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
 		in := &Context{
-			seats:   s.config.Store,
-			ledger:  s.config.Store,
-			shelf:   s.shelf,
-			clock:   s.config.Now,
-			notify:  s.notify,
+			seats:  s.config.Store,
+			ledger: s.config.Store,
+			shelf:  s.shelf,
+			clock:  s.config.Now,
+			notify: s.notify,
+			jobs:   s.config.Store, jobsSoon: s.jobsSoon,
 			query:   r.URL.Query(),
 			address: s.addressOf(r),
 			gateway: s.gatewayFor(r),

@@ -30,6 +30,7 @@ type parts struct {
 	lobby   *lobby.Service
 	gateway *web.Gateway
 	worker  *worker.Worker
+	runner  *lobby.Runner
 	tokens  *token.Ring
 }
 
@@ -56,6 +57,14 @@ func (s *Server) build(ctx context.Context) (_ *parts, err error) {
 		p.worker, err = worker.New(worker.Config{
 			Store: p.store, Broker: p.broker, Games: s.games, Process: s.id, Log: s.log.With("part", "worker"), Items: s.app.ItemLimits(),
 			Drain: s.config.Drain, Metrics: s.registry,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if s.config.has(RoleWorker) {
+		p.runner, err = s.app.Runner(lobby.RunnerConfig{
+			Store: p.store, Broker: p.broker, Process: s.id, Log: s.log.With("part", "jobs"), Drain: s.config.Drain, Metrics: s.registry,
 		})
 		if err != nil {
 			return nil, err
@@ -158,6 +167,9 @@ func (p *parts) run(ctx context.Context, s *Server) error {
 	}
 	if p.tokens != nil {
 		stops = append(stops, start(func(ctx context.Context) error { return p.tokens.Run(ctx, s.log.With("part", "tokens")) }))
+	}
+	if p.runner != nil {
+		stops = append(stops, start(p.runner.Run))
 	}
 	if p.worker != nil {
 		stops = append(stops, func() {

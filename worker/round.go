@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"time"
@@ -148,6 +149,12 @@ func (r *room) hear(d *broker.Delivery, now time.Time) error {
 	}
 	if kind == handlers.EventJob {
 		ev.Job = d.Attempt
+		if d.Reason != "" { // the body says why it has failed
+			ev.Body = nil
+			if json.Unmarshal(d.Body, &ev.Reason) != nil || ev.Reason == "" {
+				ev.Reason = d.Reason
+			}
+		}
 	}
 	res, err := r.play(ev, d)
 	if err != nil {
