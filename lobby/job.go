@@ -129,7 +129,11 @@ func (j *jobFunc) fill() string {
 	return ""
 }
 
-var tooManyJobs = entry(429, "too_many_jobs", "There is too much to do", "Too much of this is waiting to be done. Try again later.")
+// These come from game code alone, so the lobby's own calls don't name them.
+var (
+	tooManyJobs = Problem(429, "too_many_jobs", "Too much of this is waiting to be done. Try again later.")
+	jobNotFound = Problem(404, "job_not_found", "There is no such job, or it is forgotten.")
+)
 
 // Enqueue asks for the function to be called with in, and returns the job's ID. In a route that may change things, and in
 // what [JobContext.Then] was given, it belongs to the transaction: it is asked for if that is kept. after is how much later it
@@ -168,8 +172,6 @@ func (j *JobOf[In, Out]) Status(c *Context, id string) (state JobState, result O
 	}
 	return is.State, result, err
 }
-
-var jobNotFound = entry(404, "job_not_found", "There is no such job", "There is no such job, or it is forgotten.")
 
 func (a *App) job(name string) *jobFunc {
 	a.mu.Lock()

@@ -201,6 +201,9 @@ func retryDead(ctx context.Context, s store.Store, b broker.Sender, id string) e
 	if err != nil {
 		return err
 	}
+	if l.Kind == string(broker.Job) && l.Room == "" {
+		return retryJob(ctx, s, &l)
+	}
 	if err := mayRetry(ctx, s, &l); err != nil {
 		return fmt.Errorf("%s is kept: %w", id, err)
 	}
@@ -218,6 +221,19 @@ func retryDead(ctx context.Context, s store.Store, b broker.Sender, id string) e
 	}
 	if err := s.DropDeadLetter(ctx, id); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("%s was sent and could not be dropped; trying again is safe: %w", id, err)
+	}
+	return nil
+}
+
+// retryJob has a job that was given up run anew; a room that waited for it has heard that it failed, and hears no more. The new
+// one is named by the letter, so that trying again when the letter could not be dropped does nothing.
+func retryJob(ctx context.Context, s store.Store, l *store.DeadLetter) error {
+	err := s.Enqueue(ctx, 0, store.Job{ID: "dead-" + l.ID, Name: l.Type, Arg: l.Body, User: l.User, Due: time.Now()})
+	if err != nil {
+		return fmt.Errorf("%s is kept: %w", l.ID, err)
+	}
+	if err := s.DropDeadLetter(ctx, l.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("job %s runs again and its letter %s could not be dropped; trying again is safe: %w", l.Name, l.ID, err)
 	}
 	return nil
 }

@@ -237,6 +237,35 @@ func TestDeadLetterIsRetriedOnceAndGone(t *testing.T) {
 	}
 }
 
+func TestAJobThatWasGivenUpRunsAgain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.withStore(func(ctx context.Context, st store.Store) error {
+		if err := st.Enqueue(ctx, 0, store.Job{ID: "j", Name: "report", Arg: []byte(`{"n":1}`), User: "ann", Due: time.Now()}); err != nil {
+			return err
+		}
+		jobs, err := st.TakeJobs(ctx, "p", []string{"report"}, time.Now(), time.Now().Add(time.Hour), 1)
+		if err != nil {
+			return err
+		}
+		letter := store.DeadLetter{ID: "d1", Kind: "job", Type: "report", Name: "j", User: "ann", Error: "no", SentAt: time.Now(), GivenUp: time.Now(), Body: jobs[0].Arg}
+		return st.EndJob(ctx, store.JobStatus{Job: jobs[0], State: store.JobFailed, Failed: "no"}, time.Now(), &letter)
+	})
+	if got, want := s.must("retry", "d1"), "retried 1 of 1\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := s.ids(); len(got) != 0 {
+		t.Errorf("got %v, want none left", got)
+	}
+	s.withStore(func(ctx context.Context, st store.Store) error {
+		jobs, err := st.TakeJobs(ctx, "p", []string{"report"}, time.Now(), time.Now().Add(time.Hour), 10)
+		if len(jobs) != 1 || string(jobs[0].Arg) != `{"n":1}` || jobs[0].User != "ann" || jobs[0].Tries != 1 {
+			t.Errorf("got jobs %+v, want it once more", jobs)
+		}
+		return err
+	})
+}
+
 func TestWhatCantBeRetriedIsKept(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
