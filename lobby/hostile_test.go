@@ -51,6 +51,8 @@ type hostage struct {
 	token string   // of who attacks
 	own   []string // ids of what who attacks has made; nil: nothing yet
 	sent  int      // requests
+	every int      // of so many hostile values one is sent; 0: all are
+	tried int      // hostile values
 	said  map[string]bool
 }
 
@@ -164,6 +166,9 @@ func (h *hostage) send(c *call, what, target, body string, edits ...func(*http.R
 // both sends a request without an Idempotency-Key, and each fourth with one, too: what is refused is then kept.
 func (h *hostage) both(c *call, what, target, body string) {
 	h.t.Helper()
+	if h.tried++; h.every > 0 && h.tried%h.every > 0 {
+		return
+	}
 	h.send(c, what, target, body)
 	if c.changes() && h.sent%4 == 0 {
 		h.send(c, what+" and a key", target, body, keyed(fmt.Sprint("the key of hostile call ", h.sent)))
@@ -252,6 +257,9 @@ func changed(good any, values []string, done func(any) string) (bodies map[strin
 func TestNoCallFailsWhateverItIsSent(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		h := newHostage(t, database(t, dsn))
+		if !strings.HasPrefix(dsn, "sqlite:") {
+			h.every = 5 // each request is several round trips
+		}
 		for _, c := range h.calls {
 			h.attack(c)
 		}
@@ -291,11 +299,11 @@ func (h *hostage) attack(c *call) {
 	for _, p := range append(c.in("query"), param{name: "unknown"}) {
 		for _, value := range slices.Concat(hostileTexts, h.all()) {
 			query := url.QueryEscape(p.name) + "=" + url.QueryEscape(value)
-			h.send(c, p.name+" in the query", target+"?"+query, "")
-			h.send(c, p.name+" in the query twice", target+"?"+query+"&"+query+"x", "")
+			h.both(c, p.name+" in the query", target+"?"+query, "")
+			h.both(c, p.name+" in the query twice", target+"?"+query+"&"+query+"x", "")
 		}
 		for _, query := range []string{p.name, "&&=", "%zz=1", p.name + "[]=1", p.name + "[a]=1", p.name + "[a][b]=1&" + p.name + "[=", ";", strings.Repeat(p.name+"=1&", 500)} {
-			h.send(c, "an odd query", target+"?"+query, "")
+			h.both(c, "an odd query", target+"?"+query, "")
 		}
 	}
 }
