@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -117,6 +118,70 @@ var deletionCases = []testCase{
 			left, err := stores[0].DeleteAccount(ctx, user, begin)
 			t.want(fmt.Sprint("delete again, with seats ", left), err, store.ErrNotFound)
 		}
+	}},
+	{"WhileRoomsCommitAndOthersPay", func(t *suite) {
+		stores := []store.Store{t.open(), t.open()}
+		ctx := t.ctx()
+		const players, rooms = 8, 4
+		var users []string
+		for i := range players {
+			users = append(users, t.known(stores[0], fmt.Sprintf("Mina %d", i), identity("google", fmt.Sprint(i))))
+		}
+		var held []store.Record
+		for range rooms {
+			r := t.held(stores[0], players)
+			for _, user := range users {
+				_, err := stores[0].TakeSeat(ctx, r.Room.ID, user, begin)
+				t.fatal("take", err)
+			}
+			held = append(held, r)
+		}
+		together(2*players+rooms, func(i int) {
+			s := stores[i%2]
+			switch {
+			case i < players:
+				if _, err := s.DeleteAccount(ctx, users[i], after(time.Minute)); err != nil {
+					t.Errorf("delete: %v", err)
+				}
+			case i < 2*players:
+				from, to := users[i-players], users[(i+1)%players]
+				for n := range 5 {
+					_, err := s.Post(ctx, store.Posting{Reference: fmt.Sprint("pay/", i, "/", n), Reason: "pay", At: begin, Entries: []store.Entry{
+						{Account: store.House, Item: store.Gold, Amount: -2}, {Account: from, Item: store.Gold, Amount: 1}, {Account: to, Item: store.Gold, Amount: 1},
+					}})
+					if err != nil && !errors.Is(err, store.ErrNotFound) {
+						t.Errorf("pay: %v", err)
+					}
+				}
+			default:
+				r := held[i-2*players]
+				for n := range users {
+					c := commit(r)
+					c.Seated, c.Unseated = users[n:], users[:n]
+					for _, user := range users {
+						c.Awards = append(c.Awards, store.Award{User: user, Exp: 1, Gold: 1})
+						c.Scores = append(c.Scores, store.Score{Board: store.Board{Game: "g", Period: "all"}, User: user, Value: 1, Counts: store.Sum, At: begin})
+					}
+					if n%2 == 1 {
+						c.State = store.Playing
+					}
+					if n == players-1 {
+						c.State, c.Farewell = store.Closed, after(time.Hour)
+					}
+					if _, err := s.Commit(ctx, c); err != nil {
+						t.Errorf("commit: %v", err)
+					}
+				}
+			}
+		})
+		_, err := stores[0].FinishDeletions(ctx, after(time.Minute), 100)
+		t.fatal("finish", err)
+		for _, user := range users {
+			t.gone(stores[1], user)
+		}
+		faults, err := stores[0].CheckLedger(ctx)
+		t.fatal("check the ledger", err)
+		equal(t, "faults", len(faults), 0)
 	}},
 }
 
