@@ -30,6 +30,8 @@ func failed(ctx context.Context, doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, err)
 	case errors.Is(err, stdsql.ErrNoRows):
 		return fmt.Errorf("%s: %w", doing, store.ErrNotFound)
+	case postgresCode(err) == "22021": // PostgreSQL has no text with a zero byte, and none that is not UTF-8
+		return fmt.Errorf("%s: %w: nothing has such a name", doing, store.ErrNotFound)
 	case cause != nil:
 		return fmt.Errorf("%s: %w (%v)", doing, cause, err)
 	case unavailable(err):
