@@ -87,7 +87,7 @@ func (s *Service) user(c *Context) error {
 			return err
 		}
 		at := c.place(room, &seat)
-		rooms = append(rooms, satJSON{at.Room, *at.Seat, at.Stomp})
+		rooms = append(rooms, satJSON{at.Room, *at.Seat, at.Stomp, at.Code})
 	}
 	return c.JSON(http.StatusOK, struct {
 		User  userJSON  `json:"user"`

@@ -31,6 +31,7 @@ type Store interface {
 	store.Ranks
 	store.Transactor
 	store.Answers
+	store.Doors
 	store.Notes
 	store.Jobs
 	store.Friends

@@ -76,16 +76,16 @@ func (c *Context) After(do func(ctx context.Context)) { c.after = append(c.after
 // User is the player who asks.
 func (c *Context) User() User { return User{c.session.User, c.session.Name} }
 
-// Seated reports whether the player has a seat in the room of this id, which may come from anybody.
+// Seated reports whether the player has a seat in the room of this id, which may come from anybody. A spectator has none.
 func (c *Context) Seated(room string) (bool, error) {
 	if !goodID.MatchString(room) {
 		return false, nil
 	}
-	_, err := c.seats.Seat(c.ctx, room, c.session.User)
+	seat, err := c.seats.Seat(c.ctx, room, c.session.User)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil && !seat.Spectator, err
 }
 
 // Param is the value of the path's parameter: "id" for "/items/:id"; "" when the path has none of that name.

@@ -44,6 +44,7 @@ func (emptyRanks) DropBoards(context.Context, time.Time, int) (bool, error) { re
 // mapStore keeps what the lobby asks for in maps, so that tests can break it at will.
 type mapStore struct {
 	noAnswers
+	noDoors
 	noNotes
 	noJobs
 	noFriends

@@ -100,6 +100,21 @@ type gameJSON struct {
 	Policy   policyJSON   `json:"policy"`
 	Boards   []boardsJSON `json:"boards"`
 	Modes    []modeJSON   `json:"modes"`
+	Labels   []labelJSON  `json:"labels"`
+}
+
+// labelJSON is what rooms of a game are found by.
+type labelJSON struct {
+	Name   string `json:"name"`
+	Number bool   `json:"number"`
+}
+
+func labelsOf(p handlers.Policy) []labelJSON {
+	labels := []labelJSON{}
+	for _, l := range p.Labels {
+		labels = append(labels, labelJSON(l))
+	}
+	return labels
 }
 
 type policyJSON struct {
@@ -109,11 +124,14 @@ type policyJSON struct {
 	IdleMS       int64  `json:"idle_ms"`
 	Retain       int    `json:"retain"`
 	Queue        int    `json:"queue"`
+	Spectators   int    `json:"spectators"`
+	OwnerCloses  bool   `json:"owner_closes"`
 }
 
 func policyOf(p handlers.Policy) policyJSON {
 	out := policyJSON{
 		Keep: "durable", GraceMS: p.Grace.Milliseconds(), IdleMS: p.Idle.Milliseconds(), Retain: p.Retain, Queue: p.Queue,
+		Spectators: p.Spectators, OwnerCloses: p.OwnerCloses,
 	}
 	switch keep := p.Keep.(type) {
 	case handlers.Checkpointed:
@@ -130,7 +148,7 @@ func (s *Service) listGames(c *Context) error {
 	for _, name := range s.games.names {
 		g := s.versionFor(name, "")
 		p := g.Policy()
-		games = append(games, gameJSON{name, g.Version(), s.games.versions(name), p.Capacity, policyOf(p), boardsOf(p), s.modesOf(name)})
+		games = append(games, gameJSON{name, g.Version(), s.games.versions(name), p.Capacity, policyOf(p), boardsOf(p), s.modesOf(name), labelsOf(p)})
 	}
 	return c.JSON(http.StatusOK, struct {
 		Games []gameJSON `json:"games"`

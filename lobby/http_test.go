@@ -103,9 +103,9 @@ func TestGamesAreListed(t *testing.T) {
 	f := newFixture(t)
 	r := f.do("GET", "/v1/games", "", "")
 	const want = `{"games":[` +
-		`{"name":"pair","version":"1","versions":["1"],"capacity":2,"policy":{"keep":"durable","grace_ms":0,"idle_ms":0,"retain":0,"queue":77},"boards":[],"modes":[]},` +
-		`{"name":"race","version":"2","versions":["2"],"capacity":200,"policy":{"keep":"checkpointed","checkpoint_ms":1000,"grace_ms":0,"idle_ms":0,"retain":0,"queue":0},"boards":[],"modes":[]},` +
-		`{"name":"talk","version":"1.10","versions":["1.10","1.9"],"capacity":3,"policy":{"keep":"ephemeral","grace_ms":0,"idle_ms":0,"retain":0,"queue":0},"boards":[],"modes":[]}]}`
+		`{"name":"pair","version":"1","versions":["1"],"capacity":2,"policy":{"keep":"durable","grace_ms":0,"idle_ms":0,"retain":0,"queue":77,"spectators":0,"owner_closes":false},"boards":[],"modes":[],"labels":[]},` +
+		`{"name":"race","version":"2","versions":["2"],"capacity":200,"policy":{"keep":"checkpointed","checkpoint_ms":1000,"grace_ms":0,"idle_ms":0,"retain":0,"queue":0,"spectators":0,"owner_closes":false},"boards":[],"modes":[],"labels":[]},` +
+		`{"name":"talk","version":"1.10","versions":["1.10","1.9"],"capacity":3,"policy":{"keep":"ephemeral","grace_ms":0,"idle_ms":0,"retain":0,"queue":0,"spectators":0,"owner_closes":false},"boards":[],"modes":[],"labels":[]}]}`
 	if string(r.body) != want {
 		t.Errorf("got  %s\nwant %s", r.body, want)
 	}

@@ -158,7 +158,7 @@ func (out *ticketJSON) placed(gateway string, room store.Room, seat *store.Seat)
 	stomp := stompOf(gateway, room.ID)
 	out.Room, out.Stomp = &r, &stomp
 	if seat != nil {
-		out.Seat = &seatJSON{seat.User, seat.Name, seat.State}
+		out.Seat = seatOf(seat)
 	}
 }
 

@@ -37,6 +37,7 @@ var keyReused = entry(422, "idempotency_key_reused", "The key was used for somet
 var late = map[string]bool{
 	"POST /login": true, "POST /register": true, "POST /rooms/random": true,
 	"POST /user/identities": true, "PUT /user/identities/:platform": true,
+	"POST /rooms/join": true, "POST /rooms/:id/close": true,
 }
 
 // whole are the routes of the lobby's own that are a transaction also without a key: what they tell players is part of it.

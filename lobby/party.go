@@ -2,12 +2,10 @@ package lobby
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,18 +16,15 @@ import (
 // Parties are in the store alone: whoever of them reads or changes one goes there.
 
 const (
-	usualParty   = 8              // members of a party at most, where its maker says nothing
-	partyTime    = 24 * time.Hour // without a change after which a party ends
-	codeAlphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-	codeLength   = 8
-	codeTries    = 3
+	usualParty = 8              // members of a party at most, where its maker says nothing
+	partyTime  = 24 * time.Hour // without a change after which a party ends
 )
 
 var (
 	partyNotFound  = entry(404, "party_not_found", "There is no such party", "There is no such party, or you are neither in it nor invited.")
 	inParty        = entry(409, "in_party", "The player is in a party", "A player is in one party at a time.")
 	partyFull      = entry(409, "party_full", "The party is full", "The party has as many members as it may.")
-	tooManyInvites = entry(409, "too_many_invitations", "The party has invited many", "Too many invitations of the party are open.")
+	tooManyInvites = entry(409, "too_many_invitations", "Many are invited", "Too many invitations are open.")
 	notLeader      = entry(403, "not_leader", "Only the leader may", "Only the leader of the party may do this.")
 )
 
@@ -126,16 +121,6 @@ func (s *Service) createParty(c *Context) error {
 		return partyProblem(err)
 	}
 	return c.JSON(http.StatusCreated, partyOf(made))
-}
-
-// newCode makes a code that people can read to each other.
-func newCode() string {
-	var b [codeLength]byte
-	_, _ = rand.Read(b[:]) // never fails
-	for i := range b {
-		b[i] = codeAlphabet[int(b[i])%len(codeAlphabet)] // of 32: each as likely
-	}
-	return string(b[:])
 }
 
 // userParty is GET /user/party: the player's party, if it has one, and where it is invited.
@@ -260,11 +245,11 @@ func (s *Service) joinParty(c *Context) error {
 	if err := c.bindObject(&in); err != nil {
 		return err
 	}
-	code := strings.ToUpper(strings.TrimSpace(in.Code))
+	code, isCode := parseCode(in.Code)
 	if (in.Code == "") == (in.Party == "") {
 		return badRequest.because("Give the code, or the party where you are invited.")
 	}
-	if in.Party != "" && !goodID.MatchString(in.Party) || in.Code != "" && (len(code) != codeLength || strings.Trim(code, codeAlphabet) != "") {
+	if in.Party != "" && !goodID.MatchString(in.Party) || in.Code != "" && !isCode {
 		return partyNotFound
 	}
 	now := s.config.Now()

@@ -102,6 +102,14 @@ func problemOf(err error) *problem {
 		return roomClosed
 	case errors.Is(err, store.ErrNameTaken):
 		return nameTaken
+	case errors.Is(err, store.ErrBanned):
+		return banned
+	case errors.Is(err, store.ErrNotOwner):
+		return notOwner
+	case errors.Is(err, store.ErrNotSeated):
+		return notSeated
+	case errors.Is(err, store.ErrPlays):
+		return playsThere
 	case errors.Is(err, store.ErrIdentityTaken):
 		return identityTaken
 	case errors.Is(err, store.ErrPlatformLinked):

@@ -1,6 +1,7 @@
 package lobby
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,10 +25,19 @@ type roomJSON struct {
 	Players   int             `json:"players"`
 	Capacity  int             `json:"capacity"`
 	CreatedAt time.Time       `json:"created_at"`
+
+	Spectators    int          `json:"spectators,omitempty"`
+	MaxSpectators int          `json:"max_spectators,omitempty"`
+	Private       bool         `json:"private,omitempty"`
+	Owner         string       `json:"owner,omitempty"` // user
+	Labels        store.Labels `json:"labels,omitempty"`
 }
 
 func roomOf(r store.Room) roomJSON {
-	return roomJSON{r.ID, r.Game, r.Version, r.State, r.Players, r.Capacity, r.CreatedAt.UTC()}
+	return roomJSON{
+		r.ID, r.Game, r.Version, r.State, r.Players, r.Capacity, r.CreatedAt.UTC(),
+		r.Spectators, r.MaxSpectators, r.Private, r.Owner, r.Labels,
+	}
 }
 
 // seatJSON is a seat on the wire.
@@ -35,7 +45,11 @@ type seatJSON struct {
 	User  string          `json:"user"`
 	Name  string          `json:"name"`
 	State store.SeatState `json:"state"`
+
+	Spectator bool `json:"spectator,omitempty"`
 }
+
+func seatOf(s *store.Seat) *seatJSON { return &seatJSON{s.User, s.Name, s.State, s.Spectator} }
 
 // stompJSON says where a room is spoken to and heard.
 type stompJSON struct {
@@ -53,6 +67,7 @@ type placeJSON struct {
 	Room  roomJSON  `json:"room"`
 	Seat  *seatJSON `json:"seat,omitempty"` // the player's own; none: it does not sit there
 	Stomp stompJSON `json:"stomp"`
+	Code  string    `json:"code,omitempty"` // of a private room, for its players
 }
 
 // satJSON is a room where the player sits, in one object.
@@ -60,12 +75,16 @@ type satJSON struct {
 	roomJSON
 	Seat  seatJSON  `json:"seat"`
 	Stomp stompJSON `json:"stomp"`
+	Code  string    `json:"code,omitempty"`
 }
 
 func (c *Context) place(r store.Room, seat *store.Seat) placeJSON {
 	p := placeJSON{Room: roomOf(r), Stomp: stompOf(c.gateway, r.ID)}
 	if seat != nil {
-		p.Seat = &seatJSON{seat.User, seat.Name, seat.State}
+		p.Seat = seatOf(seat)
+		if !seat.Spectator {
+			p.Code = r.Code
+		}
 	}
 	return p
 }
@@ -83,48 +102,6 @@ func (s *Service) findRoom(c *Context) (store.Room, error) {
 	return room, err
 }
 
-// listRooms is GET /rooms.
-func (s *Service) listRooms(c *Context) error {
-	f := store.RoomFilter{Game: c.Query("game"), State: store.RoomState(c.Query("state"))}
-	if f.Game != "" && s.games.newest[f.Game] == nil {
-		return unknownGame
-	}
-	switch f.State {
-	case "", store.Open, store.Playing, store.Closed:
-	default:
-		return badRequest.because("The state is \"open\", \"playing\" or \"closed\".")
-	}
-	cursor, limit, err := c.page()
-	if err != nil {
-		return err
-	}
-	found, next, err := s.config.Store.Rooms(c.ctx, f, cursor, limit)
-	if errors.Is(err, store.ErrNotFound) {
-		return badCursor
-	}
-	if err != nil {
-		return err
-	}
-	rooms := make([]roomJSON, len(found))
-	for i, r := range found {
-		rooms[i] = roomOf(r)
-	}
-	return c.JSON(http.StatusOK, struct {
-		Rooms []roomJSON `json:"rooms"`
-		Next  string     `json:"next"` // the cursor of the next page; "" after the last
-	}{rooms, next})
-}
-
-// goodCursor says whether the store might have made it.
-func goodCursor(cursor string) bool {
-	for i := range len(cursor) {
-		if cursor[i] <= ' ' || cursor[i] > '~' {
-			return false
-		}
-	}
-	return len(cursor) <= 200
-}
-
 // getRoom is GET /rooms/:id.
 func (s *Service) getRoom(c *Context) error {
 	room, err := s.findRoom(c)
@@ -133,6 +110,9 @@ func (s *Service) getRoom(c *Context) error {
 	}
 	seat, err := s.config.Store.Seat(c.ctx, room.ID, c.session.User)
 	if errors.Is(err, store.ErrNotFound) {
+		if err := s.mayLookIn(c, room); err != nil {
+			return err
+		}
 		return c.JSON(http.StatusOK, c.place(room, nil))
 	}
 	if err != nil {
@@ -146,6 +126,7 @@ func (s *Service) createRoom(c *Context) error {
 	var in struct {
 		Game    string          `json:"game"`
 		Options json.RawMessage `json:"options"`
+		Private bool            `json:"private"`
 	}
 	if err := c.bindObject(&in); err != nil {
 		return err
@@ -160,7 +141,7 @@ func (s *Service) createRoom(c *Context) error {
 	if ofMatching(in.Options) {
 		return badOptions.because("The option %q is the lobby's own.", handlers.MatchOption)
 	}
-	room, seat, err := s.create(c, game, in.Options)
+	room, seat, err := s.create(c, game, in.Options, maker{owns: true, private: in.Private})
 	if err != nil {
 		return err
 	}
@@ -168,20 +149,37 @@ func (s *Service) createRoom(c *Context) error {
 	return c.JSON(http.StatusCreated, c.place(room, &seat))
 }
 
+// maker is what the one who makes a room is to it.
+type maker struct {
+	owns    bool
+	private bool // it is for those alone who have its code or an invitation
+}
+
 // create keeps a new room with a seat for who asks. The room has not been told yet.
-func (s *Service) create(c *Context, game handlers.Definition, options []byte) (store.Room, store.Seat, error) {
+func (s *Service) create(c *Context, game handlers.Definition, options []byte, by maker) (store.Room, store.Seat, error) {
 	now := s.config.Now().Truncate(time.Microsecond)
 	room, memory, err := openRoom(game, options, now)
 	if err != nil {
 		return store.Room{}, store.Seat{}, err
 	}
-	room.Players = 1
-	err = s.config.Store.CreateRoom(c.ctx, room, memory, c.session.User)
-	if errors.Is(err, store.ErrNotFound) {
-		err = notSignedIn // deleted a moment ago
+	room.Players, room.Private = 1, by.private
+	if by.owns {
+		room.Owner = c.session.User
 	}
-	if err != nil {
-		return store.Room{}, store.Seat{}, err
+	for try := 1; ; try++ {
+		if by.private {
+			room.Code = newCode()
+		}
+		err := s.config.Store.CreateRoom(c.ctx, room, memory, c.session.User)
+		if err == nil {
+			break
+		}
+		if errors.Is(err, store.ErrNotFound) {
+			err = notSignedIn // deleted a moment ago
+		}
+		if !errors.Is(err, store.ErrCodeTaken) || try == codeTries {
+			return store.Room{}, store.Seat{}, err
+		}
 	}
 	return room, store.Seat{
 		Room: room.ID, User: c.session.User, Name: c.session.Name, State: store.Joining, Since: now,
@@ -210,6 +208,7 @@ func openRoom(game handlers.Definition, options []byte, now time.Time) (room sto
 	}
 	return store.Room{
 		ID: id.String(), Game: game.Name(), Version: game.Version(), State: store.Open, Capacity: opening.Capacity, CreatedAt: now,
+		MaxSpectators: game.Policy().Spectators, Labels: opening.Labels,
 	}, opening.Memory, nil
 }
 
@@ -284,7 +283,7 @@ func (s *Service) randomRoom(c *Context) error {
 		if err := joins(); !errors.Is(err, errNoSeat) {
 			return err
 		}
-		room, seat, err := s.create(c, game, nil)
+		room, seat, err := s.create(c, game, nil, maker{})
 		if err != nil {
 			return err
 		}
@@ -323,8 +322,11 @@ const reasonLeft = "left"
 // message is what a room is told of a seat.
 func (s *Service) message(seat store.Seat) *broker.Message {
 	m := &broker.Message{Room: seat.Room, Kind: broker.Join, User: seat.User, Name: seat.Name, Time: s.config.Now()}
-	if seat.State == store.Leaving {
-		m.Kind, m.Name, m.Reason = broker.Leave, "", reasonLeft
+	switch {
+	case seat.State == store.Leaving:
+		m.Kind, m.Name, m.Reason = broker.Leave, "", cmp.Or(seat.Reason, reasonLeft)
+	case seat.Spectator:
+		m.Reason = broker.ReasonSpectator
 	}
 	return m
 }

@@ -36,6 +36,8 @@ type Service struct {
 	router   *echo.Echo
 	logins   *limiter
 	guesses  guesses
+	codes    codeGuesses
+	invites  *buckets[string] // by who invites
 	hasher   *hasher
 	meter    meter
 	gates    map[string]chan struct{} // by game and version: see takeOrCreate
@@ -54,7 +56,7 @@ func (a *App) Serve(c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{config: c, gates: map[string]chan struct{}{}, births: make(chan birth, maxBirths), guesses: newGuesses(), hasher: newHasher()}
+	s := &Service{config: c, gates: map[string]chan struct{}{}, births: make(chan birth, maxBirths), guesses: newGuesses(), codes: newCodeGuesses(), invites: newBuckets[string](invitesPerSecond, invitesAtOnce), hasher: newHasher()}
 	if s.games, err = newCatalog(c.Games); err != nil {
 		return nil, err
 	}
@@ -140,6 +142,17 @@ func (s *Service) builtIn() []route {
 		{http.MethodGet, "/leaderboards/:game", true, s.leaderboard},
 		{http.MethodGet, "/leaderboards/:game/:user", true, s.standing},
 		{http.MethodGet, "/user/skill", true, s.userSkill},
+		{http.MethodPost, "/rooms/join", true, s.joinByCode},
+		{http.MethodPost, "/rooms/:id/watch", true, s.watchRoom},
+		{http.MethodPost, "/rooms/:id/move", true, s.moveToRoom},
+		{http.MethodPost, "/rooms/:id/invite", true, s.invite},
+		{http.MethodPost, "/rooms/:id/kick", true, s.kick},
+		{http.MethodGet, "/rooms/:id/bans", true, s.listBans},
+		{http.MethodPost, "/rooms/:id/bans", true, s.ban},
+		{http.MethodDelete, "/rooms/:id/bans/:user", true, s.unban},
+		{http.MethodPost, "/rooms/:id/owner", true, s.passRoom},
+		{http.MethodPost, "/rooms/:id/code", true, s.renewCode},
+		{http.MethodPost, "/rooms/:id/close", true, s.closeRoom},
 		{http.MethodPut, "/user/identities/:platform", true, s.changeSecret},
 		{http.MethodGet, "/user/notes", true, s.userNotes},
 		{http.MethodGet, "/user/friends", true, s.listFriends},

@@ -48,9 +48,9 @@ type Doors interface {
 	// TakeSpectatorSeat is TakeSeat for a spectator, of whom the room takes MaxSpectators. ErrPlays: user sits there as a player.
 	// A spectator becomes a player by TakeSeat.
 	TakeSpectatorSeat(ctx context.Context, room, user string, now time.Time) (Seat, error)
-	// MoveSeat is TakeSeat in the room to and GiveUpSeat in the room from, together or not at all. Of a user who has no seat in
-	// from it gives the seat in to, if there is one, and else ErrNotSeated.
-	MoveSeat(ctx context.Context, from, to, user string, now time.Time) (Seat, error)
+	// MoveSeat is TakeSeat in the room to and GiveUpSeat in the room from, together or not at all; left is the seat that was given
+	// up. Of a user who has no seat in from it gives the seat in to, if it plays there, and left is the zero one; else ErrNotSeated.
+	MoveSeat(ctx context.Context, from, to, user string, now time.Time) (taken, left Seat, err error)
 	// Invite keeps an invitation, in place of one of the same user's to the same room. ErrNotSeated: the one who invites is no player there.
 	// ErrNotFound: there is no such user. ErrBanned: that user is. ErrFull: MaxInvitations are alive.
 	Invite(ctx context.Context, i Invitation, now time.Time) error

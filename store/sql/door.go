@@ -66,8 +66,9 @@ func (s *Store) TakeSpectatorSeat(ctx context.Context, room, user string, now ti
 }
 
 // MoveSeat implements [store.Doors].
-func (s *Store) MoveSeat(ctx context.Context, from, to, user string, now time.Time) (seat store.Seat, err error) {
+func (s *Store) MoveSeat(ctx context.Context, from, to, user string, now time.Time) (taken, left store.Seat, err error) {
 	err = s.db.write(ctx, func(ctx context.Context, q querier) error {
+		left = store.Seat{}
 		// Two moves between the same rooms would lock each other out: both rooms are locked, in the order of their ids.
 		for _, room := range []string{min(from, to), max(from, to)} {
 			if _, err := s.door(ctx, q, room); err != nil {
@@ -87,17 +88,31 @@ func (s *Store) MoveSeat(ctx context.Context, from, to, user string, now time.Ti
 				return store.ErrNotSeated
 			}
 		}
-		if seat, err = s.takeSeat(ctx, q, to, user, now, entry{}); err != nil || from == to || !sits {
+		if taken, err = s.takeSeat(ctx, q, to, user, now, entry{}); err != nil || from == to || !sits {
 			return err
 		}
-		_, err = q.exec(ctx, giveUpSeat, from, user, now.UnixMicro(), "")
+		if _, err = q.exec(ctx, giveUpSeat, from, user, now.UnixMicro(), ""); err != nil {
+			return err
+		}
+		left, err = seatIn(ctx, q, from, user)
 		return err
 	})
 	if err != nil {
-		return store.Seat{}, s.failed(ctx, "move seat", err)
+		return store.Seat{}, store.Seat{}, s.failed(ctx, "move seat", err)
 	}
-	return seat, nil
+	return taken, left, nil
 }
+
+// seatIn is a user's seat in a room, a leaving one too; the zero one if there is none.
+func seatIn(ctx context.Context, q querier, room, user string) (seat store.Seat, err error) {
+	err = all(ctx, q, selectAnyState, []any{room, user}, func(rows *stdsql.Rows) (err error) {
+		seat, err = scanSeat(rows)
+		return err
+	})
+	return seat, err
+}
+
+const selectAnyState = `SELECT ` + seatColumns + ` WHERE s.room = $1 AND s.account = $2`
 
 const selectSits = `SELECT account FROM seats WHERE room = $1 AND account = $2 AND state <> 'leaving'`
 
@@ -215,18 +230,14 @@ func (s *Store) Kick(ctx context.Context, room, owner, user string, ban bool, no
 		if n == 0 && !ban {
 			return store.ErrNotSeated
 		}
-		return all(ctx, q, selectGivenUp, []any{room, user}, func(rows *stdsql.Rows) (err error) {
-			seat, err = scanSeat(rows)
-			return err
-		})
+		seat, err = seatIn(ctx, q, room, user)
+		return err
 	})
 	if err != nil {
 		return store.Seat{}, s.failed(ctx, "kick", err)
 	}
 	return seat, nil
 }
-
-const selectGivenUp = `SELECT ` + seatColumns + ` WHERE s.room = $1 AND s.account = $2`
 
 func (s *Store) ban(ctx context.Context, q querier, room, user string, now time.Time) error {
 	if err := person(ctx, q, user); err != nil {

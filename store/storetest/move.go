@@ -14,30 +14,31 @@ var moveCases = []testCase{
 		s := t.open()
 		user, other := t.user(s), t.user(s)
 		from, to, full := t.room(s, 2, user), t.room(s, 2, ""), t.room(s, 1, other)
-		_, err := s.MoveSeat(t.ctx(), from, full, user, begin)
+		_, _, err := s.MoveSeat(t.ctx(), from, full, user, begin)
 		t.want("move to a full room", err, store.ErrRoomFull)
-		_, err = s.MoveSeat(t.ctx(), from, "nowhere", user, begin)
+		_, _, err = s.MoveSeat(t.ctx(), from, "nowhere", user, begin)
 		t.want("move to no room", err, store.ErrNotFound)
 		equal(t, "seat", t.seat(s, from, user), store.Joining)
-		for range 2 { // once more gives the same
-			seat, err := s.MoveSeat(t.ctx(), from, to, user, begin)
+		for _, want := range []store.Seat{{Room: from, User: user, Name: "Player 1", State: store.Leaving, Since: begin}, {}} { // once more gives the same
+			seat, left, err := s.MoveSeat(t.ctx(), from, to, user, begin)
 			t.fatal("move", err)
 			equal(t, "seat", words(seat.Room, seat.User, seat.State), words(to, user, store.Joining))
+			equal(t, "left", left, want)
 		}
 		equal(t, "old seat", t.seat(s, from, user), store.SeatState(""))
 		equal(t, "new seat", t.seat(s, to, user), store.Joining)
-		_, err = s.MoveSeat(t.ctx(), from, from, user, begin)
+		_, _, err = s.MoveSeat(t.ctx(), from, from, user, begin)
 		t.want("move to where one was", err, store.ErrNotSeated)
-		seat, err := s.MoveSeat(t.ctx(), to, to, user, begin)
+		seat, _, err := s.MoveSeat(t.ctx(), to, to, user, begin)
 		t.fatal("move to where one is", err)
 		equal(t, "seat", seat.Room, to)
-		_, err = s.MoveSeat(t.ctx(), from, full, user, begin)
+		_, _, err = s.MoveSeat(t.ctx(), from, full, user, begin)
 		t.want("move from where one is not", err, store.ErrNotSeated)
 		closed := t.room(s, 2, user)
 		t.close(s, closed)
-		_, err = s.MoveSeat(t.ctx(), closed, full, user, begin)
+		_, _, err = s.MoveSeat(t.ctx(), closed, full, user, begin)
 		t.want("move from a closed room", err, store.ErrNotSeated)
-		_, err = s.MoveSeat(t.ctx(), to, closed, user, begin)
+		_, _, err = s.MoveSeat(t.ctx(), to, closed, user, begin)
 		t.want("move to a closed room", err, store.ErrRoomClosed)
 	}},
 	{"WhoeverMovesIsInOneRoomAtAnyTime", func(t *suite) {
@@ -71,7 +72,7 @@ var moveCases = []testCase{
 					wait := time.Duration(r.IntN(1500)) * time.Microsecond
 					time.AfterFunc(wait, cancel)
 				}
-				_, err := s.MoveSeat(call, sits(s, user), ids[r.IntN(rooms)], user, after(time.Duration(n)*time.Second))
+				_, _, err := s.MoveSeat(call, sits(s, user), ids[r.IntN(rooms)], user, after(time.Duration(n)*time.Second))
 				cut := call.Err() != nil
 				cancel()
 				if err != nil && !cut && !errors.Is(err, store.ErrRoomFull) && !errors.Is(err, store.ErrNotSeated) {
