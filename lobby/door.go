@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/madang-games/madang/store"
@@ -47,10 +48,10 @@ func (s *Service) findVisible(c *Context) (store.Room, error) {
 // codeGuesses limits how often codes may be guessed wrong, by player and by address, at this process.
 type codeGuesses struct {
 	players   *buckets[string]
-	addresses *limiter
+	addresses *buckets[netip.Prefix]
 }
 
-// With these a thousand addresses find one of 10,000 rooms in a year of guessing.
+// With these a thousand addresses find one of 10,000 rooms in some years of guessing.
 const (
 	codesPerSecond   = 0.1
 	codesAtOnce      = 10
@@ -59,24 +60,26 @@ const (
 )
 
 func newCodeGuesses() codeGuesses {
-	return codeGuesses{newBuckets[string](codesPerSecond, codesAtOnce), newLimiter(10*codesPerSecond, 10*codesAtOnce)}
+	return codeGuesses{newBuckets[string](codesPerSecond, codesAtOnce), newBuckets[netip.Prefix](10*codesPerSecond, 10*codesAtOnce)}
 }
 
 // try counts a guess before it is known whether it is right; right takes it back.
 func (g codeGuesses) try(user, address string, now time.Time) (right func(), err error) {
-	if wait, ok := g.players.take(user, now); !ok {
+	player, wait, ok := g.players.take(user, now)
+	if !ok {
 		return nil, rateLimited.after(wait).because("Too many wrong codes.")
 	}
-	if wait, ok := g.addresses.take(address, now); !ok {
-		g.players.giveBack(user)
+	right = func() { g.players.giveBack(player) }
+	key, limited := limitKey(address)
+	if !limited {
+		return right, nil
+	}
+	home, wait, ok := g.addresses.take(key, now)
+	if !ok {
+		right()
 		return nil, rateLimited.after(wait).because("Too many wrong codes from this address.")
 	}
-	return func() {
-		g.players.giveBack(user)
-		if key, limited := limitKey(address); limited {
-			g.addresses.giveBack(key)
-		}
-	}, nil
+	return func() { g.players.giveBack(player); g.addresses.giveBack(home) }, nil
 }
 
 // joinByCode is POST /rooms/join.
@@ -218,7 +221,7 @@ func (s *Service) invite(c *Context) error {
 		return err
 	}
 	now := s.config.Now().Truncate(time.Microsecond)
-	if wait, ok := s.invites.take(c.session.User, now); !ok {
+	if _, wait, ok := s.invites.take(c.session.User, now); !ok {
 		return rateLimited.after(wait).because("Too many invitations.")
 	}
 	body, err := json.Marshal(invitationJSON{room.ID, room.Game, fromJSON{c.session.User, c.session.Name}, now.Add(inviteTime).UTC()})

@@ -185,7 +185,9 @@ func (s *Store) Invite(ctx context.Context, i store.Invitation, now time.Time) e
 		if others >= store.MaxInvitations {
 			return store.ErrFull
 		}
-		_, err = q.exec(ctx, insertRoomInvite, i.Room, i.User, i.By, i.Until.UnixMicro())
+		if _, err = q.exec(ctx, insertRoomInvite, i.Room, i.User, i.By, i.Until.UnixMicro()); foreignKey(err) {
+			return store.ErrNotFound // deleted a moment ago
+		}
 		return err
 	})
 	return s.failed(ctx, "invite", err)
@@ -243,7 +245,9 @@ func (s *Store) ban(ctx context.Context, q querier, room, user string, now time.
 	if err := person(ctx, q, user); err != nil {
 		return err
 	}
-	if _, err := q.exec(ctx, insertBan, room, user, now.UnixMicro()); err != nil {
+	if _, err := q.exec(ctx, insertBan, room, user, now.UnixMicro()); foreignKey(err) {
+		return store.ErrNotFound // deleted a moment ago
+	} else if err != nil {
 		return err
 	}
 	n := 0
