@@ -51,7 +51,7 @@ type codeGuesses struct {
 	addresses *buckets[netip.Prefix]
 }
 
-// With these a thousand addresses find one of 10,000 rooms in some years of guessing.
+// With these a thousand addresses that guess all the time find one of 10,000 rooms in a fortnight.
 const (
 	codesPerSecond   = 0.1
 	codesAtOnce      = 10
@@ -60,7 +60,7 @@ const (
 )
 
 func newCodeGuesses() codeGuesses {
-	return codeGuesses{newBuckets[string](codesPerSecond, codesAtOnce), newBuckets[netip.Prefix](10*codesPerSecond, 10*codesAtOnce)}
+	return codeGuesses{newBuckets[string](codesPerSecond, codesAtOnce), newBuckets[netip.Prefix](codesPerSecond, 10*codesAtOnce)}
 }
 
 // try counts a guess before it is known whether it is right; right takes it back.

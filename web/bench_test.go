@@ -26,6 +26,7 @@ type desk struct {
 	mu        sync.Mutex
 	sessions  map[store.TokenHash]store.Session
 	seats     map[string]bool // "room user"
+	watching  map[string]bool // of these, spectators'
 	rooms     map[string]store.Room
 	farewells map[string]store.Farewell // "room user"
 	took      time.Duration             // since it has found a session, when it answers
@@ -64,7 +65,7 @@ func (d *desk) Seat(_ context.Context, room, user string) (store.Seat, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.seats[room+" "+user] {
-		return store.Seat{Room: room, User: user}, nil
+		return store.Seat{Room: room, User: user, Spectator: d.watching[room+" "+user]}, nil
 	}
 	return store.Seat{}, store.ErrNotFound
 }

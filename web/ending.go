@@ -21,6 +21,7 @@ const (
 	codeNotSignedIn    = "not_signed_in"
 	codeReplaced       = "session_replaced"
 	codeNotSeated      = "not_seated"
+	codeSpectator      = "spectator"
 	codeRoomNotFound   = "room_not_found"
 	codeRoomClosed     = "room_closed"
 	codeRoomAway       = "room_unavailable"
@@ -75,6 +76,7 @@ var (
 	refuseNotSignedIn  = refuse(codeNotSignedIn, "the session token is missing, wrong or no longer valid; log in again")
 	refuseReplaced     = refuse(codeReplaced, "this user has signed in elsewhere")
 	refuseNotSeated    = refuse(codeNotSeated, "no seat in this room; join it first")
+	refuseSpectator    = refuse(codeSpectator, "spectators may not send; join the room first")
 	refuseRoomNotFound = refuse(codeRoomNotFound, "there is no such room")
 	refuseRoomClosed   = refuse(codeRoomClosed, "this room is over")
 	refuseRoomAway     = refuse(codeRoomAway, "nobody plays this room at the moment; come back later")

@@ -88,11 +88,14 @@ func (s *session) subscribe(f *stomp.Frame) error {
 		return s.subscribeInbox(f, &inbox{s: s, id: id, head: head}, resume)
 	}
 	sub := &subscription{s: s, id: id, resume: parsePosition(resume), head: head}
-	if why := s.seated(room); why == refuseRoomClosed {
+	watches, why := s.seated(room)
+	if why == refuseRoomClosed {
 		return s.attend(f, room, sub)
-	} else if why != nil {
+	}
+	if why != nil {
 		return why
 	}
+	sub.watches.Store(watches)
 	if err := s.enter(sub, func() { s.g.hub.add(room, sub) }); err != nil {
 		return err
 	}
@@ -179,28 +182,28 @@ func (s *session) disconnect(f *stomp.Frame) error {
 	return errOver
 }
 
-// seated asks the store for the user's seat; nil: it has one.
-func (s *session) seated(room string) *refusal {
-	_, err := s.g.store.Seat(s.ctx, room, s.user.User)
+// seated asks the store for the user's seat, and whether it only watches; nil: it has one.
+func (s *session) seated(room string) (watches bool, why *refusal) {
+	seat, err := s.g.store.Seat(s.ctx, room, s.user.User)
 	if err == nil {
-		return nil
+		return seat.Spectator, nil
 	}
 	if errors.Is(err, store.ErrNotFound) {
 		var r store.Room
 		r, err = s.g.store.Room(s.ctx, room)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			return refuseRoomNotFound
+			return false, refuseRoomNotFound
 		case err == nil && r.State == store.Closed:
-			return refuseRoomClosed
+			return false, refuseRoomClosed
 		case err == nil:
-			return refuseNotSeated
+			return false, refuseNotSeated
 		}
 	}
 	if s.ctx.Err() == nil {
 		s.g.log.Warn("cannot look a seat up", "conn", s.id, "user", s.user.User, "room", room, "err", err)
 	}
-	return refuseUnavailable
+	return false, refuseUnavailable
 }
 
 // roomOf takes the room's id out of a destination. Ids are letters, digits, '-' and '_', so that none means anything

@@ -159,9 +159,11 @@ func (r *room) tryAttach(sub *subscription) error {
 	if sub.begun { // the seat may be gone since: to the room, attaching is joining
 		why := refuseUnavailable
 		err := g.persist(ctx, "seat", r.id, func() error {
-			if why = sub.s.seated(r.id); why == refuseUnavailable {
+			var watches bool
+			if watches, why = sub.s.seated(r.id); why == refuseUnavailable {
 				return why
 			}
+			sub.watches.Store(watches)
 			return nil
 		})
 		if err != nil {
@@ -185,6 +187,9 @@ func (r *room) tryAttach(sub *subscription) error {
 	r.attempts[attempt] = sub
 	m := r.message(broker.Attach, sub.s.id, sub.s.user.User, sub.s.user.Name)
 	m.Attempt, m.Resume = attempt, sub.resume
+	if sub.watches.Load() {
+		m.Reason = broker.ReasonSpectator
+	}
 	r.mu.Unlock()
 	err := g.persist(ctx, "attach", r.id, func() error { return g.send(ctx, m) })
 	if err != nil {

@@ -38,11 +38,18 @@ func (s *session) send(f *stomp.Frame) error {
 	if _, ok := f.Get("transaction"); ok {
 		return s.notSupported(f)
 	}
-	// A live subscription proves the seat: it ends with the seat.
+	// A live subscription of a player proves the seat: it ends with the seat.
 	sub := s.subscriptionTo(room)
-	if sub == nil || sub.over.Load() {
-		if why := s.seated(room); why != nil {
+	if sub == nil || sub.over.Load() || sub.watches.Load() {
+		watches, why := s.seated(room)
+		if watches {
+			why = refuseSpectator
+		}
+		if why != nil {
 			return s.reject(f, sub, why)
+		}
+		if sub != nil {
+			sub.watches.Store(false) // it has become a player
 		}
 	}
 	m, why := s.message(f, room)

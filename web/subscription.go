@@ -20,6 +20,8 @@ type subscription struct {
 	// over: it has been taken out of the room, by either side, for good.
 	over  atomic.Bool
 	first chan error // what became of the first attach: nil once the broker holds it; one element
+	// watches: the user was a spectator when its seat was last looked up.
+	watches atomic.Bool
 
 	// under room.mu
 	index   int // in room.all
