@@ -45,6 +45,12 @@ type RoomInfo struct {
 	Players   int       `json:"players"`
 	Capacity  int       `json:"capacity"`
 	CreatedAt time.Time `json:"created_at"`
+
+	Spectators    int            `json:"spectators"`
+	MaxSpectators int            `json:"max_spectators"`
+	Private       bool           `json:"private"`
+	Owner         string         `json:"owner"`  // user; "": nobody owns it
+	Labels        map[string]any `json:"labels"` // by which it is found
 }
 
 // Seat is a player's place in a room.
@@ -52,6 +58,8 @@ type Seat struct {
 	User  string `json:"user"`
 	Name  string `json:"name"`
 	State string `json:"state"` // joining or seated
+
+	Spectator bool `json:"spectator"` // it only watches
 }
 
 // Stomp is where a room is spoken to and heard.
@@ -66,6 +74,7 @@ type Place struct {
 	Room  RoomInfo `json:"room"`
 	Seat  Seat     `json:"seat"`
 	Stomp Stomp    `json:"stomp"`
+	Code  string   `json:"code"` // of a private room; others come in by it
 }
 
 // SignInGuest signs in without any platform. name is for a new guest ("" gets one made up). A guest that gives a secret
@@ -120,8 +129,9 @@ func (c *Client) User(ctx context.Context) (User, []Place, error) {
 		User  User `json:"user"`
 		Rooms []struct {
 			RoomInfo
-			Seat  Seat  `json:"seat"`
-			Stomp Stomp `json:"stomp"`
+			Seat  Seat   `json:"seat"`
+			Stomp Stomp  `json:"stomp"`
+			Code  string `json:"code"`
 		} `json:"rooms"`
 	}
 	if err := c.call(ctx, http.MethodGet, "/user", nil, &answer); err != nil {
@@ -129,7 +139,7 @@ func (c *Client) User(ctx context.Context) (User, []Place, error) {
 	}
 	places := make([]Place, len(answer.Rooms))
 	for i, r := range answer.Rooms {
-		places[i] = Place{r.RoomInfo, r.Seat, r.Stomp}
+		places[i] = Place{r.RoomInfo, r.Seat, r.Stomp, r.Code}
 		c.remember(&places[i])
 	}
 	return answer.User, places, nil
@@ -147,15 +157,26 @@ func (c *Client) Games(ctx context.Context) ([]Game, error) {
 }
 
 // RoomFilter chooses rooms; an empty field chooses all. Cursor is the next of the page before.
-type RoomFilter struct{ Game, State, Cursor string }
+type RoomFilter struct {
+	Game, State, Cursor string
+	Version             string
+	Free                bool              // with a free seat
+	Labels              map[string]string // by name; numbers also by ranges: "3..7", "3..", "..7". With Game only
+}
 
-// Rooms lists a page of rooms, newest first; next is "" after the last page.
+// Rooms lists a page of rooms, newest first; next is "" after the last page. A page may be short, or empty, and not be the last.
 func (c *Client) Rooms(ctx context.Context, f RoomFilter) (rooms []RoomInfo, next string, err error) {
 	query := url.Values{}
-	for name, value := range map[string]string{"game": f.Game, "state": f.State, "cursor": f.Cursor} {
+	for name, value := range map[string]string{"game": f.Game, "state": f.State, "cursor": f.Cursor, "version": f.Version} {
 		if value != "" {
 			query.Set(name, value)
 		}
+	}
+	if f.Free {
+		query.Set("free", "true")
+	}
+	for name, value := range f.Labels {
+		query.Set("label["+name+"]", value)
 	}
 	var answer struct {
 		Rooms []RoomInfo `json:"rooms"`
@@ -195,7 +216,7 @@ func (c *Client) seat(ctx context.Context, what, path string, body any) (Place, 
 	return p, nil
 }
 
-// LeaveRoom gives up the seat; having none is no error.
+// LeaveRoom gives up the seat, or stops watching; having none is no error.
 func (c *Client) LeaveRoom(ctx context.Context, room string) error {
 	if err := c.call(ctx, http.MethodPost, "/rooms/"+url.PathEscape(room)+"/leave", struct{}{}, nil); err != nil {
 		return fmt.Errorf("leave a room: %w", err)

@@ -17,9 +17,10 @@ const turnTimer = "turn"
 // Game is Othello as docs/protocol.md describes it. Who joins first plays black.
 func Game() *handlers.Game[Match] {
 	g := handlers.New("othello", func() *Match { return &Match{Board: Start()} }).WithPolicy(handlers.Policy{
-		Keep:     handlers.Durable{},
-		Capacity: 2,
-		Boards:   []handlers.Board{{Counts: handlers.Sum, Days: true, Weeks: true}},
+		Keep:       handlers.Durable{},
+		Capacity:   2,
+		Spectators: 100,
+		Boards:     []handlers.Board{{Counts: handlers.Sum, Days: true, Weeks: true}},
 	})
 	handlers.Joined(g, joined)
 	handlers.Left(g, left)

@@ -20,8 +20,10 @@ type Options struct {
 // Game is relay as docs/protocol.md describes it.
 func Game() *handlers.Game[nothing] {
 	g := handlers.New("relay", func() *nothing { return &nothing{} }).WithPolicy(handlers.Policy{
-		Keep:     handlers.Checkpointed{Every: time.Second},
-		Capacity: 100,
+		Keep:        handlers.Checkpointed{Every: time.Second},
+		Capacity:    100,
+		Spectators:  100,
+		OwnerCloses: true, // nothing here knows when the game is over
 	})
 	handlers.Open(g, func(o *handlers.Opener, _ *nothing, opts Options) error {
 		if opts.Capacity != nil {

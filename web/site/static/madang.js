@@ -201,12 +201,14 @@ export class Client extends EventTarget {
   }
 
   /**
-   * @param {{game?: string, state?: "open" | "playing" | "closed", cursor?: string, limit?: number}} [filter]
-   * @returns {Promise<{rooms: RoomInfo[], next: string}>} one page; next is "" at the end
+   * @param {{game?: string, state?: "open" | "playing" | "closed", version?: string, free?: boolean,
+   *   label?: Record<string, string | number>, cursor?: string, limit?: number}} [filter] labels of numbers also by ranges: "3..7"
+   * @returns {Promise<{rooms: RoomInfo[], next: string}>} one page, which may be short; next is "" at the end
    */
-  async rooms(filter = {}) {
+  async rooms({ label = {}, ...filter } = {}) {
     const query = new URLSearchParams();
     for (const [k, v] of Object.entries(filter)) if (v !== undefined && v !== "") query.set(k, String(v));
+    for (const [k, v] of Object.entries(label)) query.set(`label[${k}]`, String(v));
     const answer = await this.request("GET", `/v1/rooms?${query}`);
     return { rooms: answer.rooms ?? [], next: answer.next ?? "" };
   }
@@ -216,9 +218,39 @@ export class Client extends EventTarget {
    *
    * @param {string} game
    * @param {object} [options] the game's own
+   * @param {{private?: boolean}} [how] a private room is not listed: others come in by its `code`, or by {@link Room#invite}
    */
-  async create(game, options) {
-    return this.#enter(await this.request("POST", "/v1/rooms", { game, options }));
+  async create(game, options, { private: hidden } = {}) {
+    return this.#enter(await this.request("POST", "/v1/rooms", { game, options, private: hidden }));
+  }
+
+  /**
+   * Takes a seat in the private room that has this code, however it is written.
+   *
+   * @param {string} code
+   * @returns {Promise<Room>} rejects with a {@link Problem}, `code_not_found` or `rate_limited` for instance
+   */
+  async joinByCode(code) {
+    return this.#enter(await this.request("POST", "/v1/rooms/join", { code }));
+  }
+
+  /**
+   * Watches a room: we see what all see, and may not send. join() makes a player of us.
+   *
+   * @param {string} id
+   */
+  async watch(id) {
+    return this.#rooms.get(id) ?? this.#enter(await this.#ask(id, "POST", "/watch"));
+  }
+
+  /**
+   * Gives up the seat in another room for one in this, both or neither.
+   *
+   * @param {string} id
+   * @param {string} [from] the room that is left; it may be left out where we sit in one only
+   */
+  async move(id, from) {
+    return this.#enter(await this.#ask(id, "POST", "/move", { from }));
   }
 
   /**
@@ -236,7 +268,8 @@ export class Client extends EventTarget {
    * @param {string} id
    */
   async join(id) {
-    return this.#rooms.get(id) ?? this.#enter(await this.request("POST", `/v1/rooms/${encodeURIComponent(id)}/join`));
+    const open = this.#rooms.get(id);
+    return open && !open.spectator ? open : this.#enter(await this.#ask(id, "POST", "/join"));
   }
 
   /**
@@ -356,14 +389,34 @@ export class Client extends EventTarget {
     this.#save({ token: answer.token, expires: Date.parse(answer.expires_at) || 0 });
   }
 
-  /** @param {{room: RoomInfo, stomp: Stomp}} answer */
-  #enter({ room: info, stomp }) {
-    const open = this.#rooms.get(info.id);
-    if (open) return open;
+  /**
+   * Calls the lobby about a room.
+   *
+   * @param {string} id
+   * @param {string} method
+   * @param {string} call
+   * @param {object} [body]
+   */
+  #ask(id, method, call, body) {
+    return this.request(method, `/v1/rooms/${encodeURIComponent(id)}${call}`, body);
+  }
+
+  /** @param {{room: RoomInfo, stomp: Stomp, seat?: {spectator?: boolean}, code?: string}} answer */
+  #enter({ room: info, stomp, seat, code }) {
+    const room = this.#rooms.get(info.id) ?? this.#open(info, stomp);
+    room.info = info;
+    room.code = code ?? "";
+    room.spectator = seat?.spectator ?? false;
+    return room;
+  }
+
+  /** @param {RoomInfo} info @param {Stomp} stomp */
+  #open(info, stomp) {
     const room = new Room(info, stomp, {
       me: this.user?.id ?? "",
       send: (command, headers, body) => this.#link.send(command, headers, body),
-      leave: () => this.request("POST", `/v1/rooms/${encodeURIComponent(info.id)}/leave`),
+      leave: () => this.#ask(info.id, "POST", "/leave"),
+      ask: (method, call, body) => this.#ask(info.id, method, call, body),
       gone: () => this.#rooms.delete(info.id),
     });
     this.#rooms.set(info.id, room);

@@ -302,3 +302,47 @@ test("signing out ends rooms and connection and forgets who we are", async (t) =
   assert.equal(socket.of("DISCONNECT").length, 1);
   assert.deepEqual([c.state.name, c.signedIn, c.user, room.ended.code], ["idle", false, null, "signed_out"]);
 });
+
+test("private rooms, spectators and moves go the ways of the lobby", async (t) => {
+  clock(t);
+  const place = (id, more = {}) => ({ room: { id, game: "g", owner: "u1" }, stomp: { url: "ws://h/stomp", topic: `/topic/room.${id}`, queue: `/queue/room.${id}` }, seat: {}, ...more });
+  const { client: c, calls } = client(({ path, method }) => {
+    if (path === "/v1/rooms" && method === "POST") return [201, place("p", { code: "AAAA2222" })];
+    if (path === "/v1/rooms/join") return [200, place("p", { code: "AAAA2222" })];
+    if (path === "/v1/rooms/w/watch") return [200, place("w", { seat: { spectator: true } })];
+    if (path === "/v1/rooms/w/join") return [200, place("w")];
+    if (path === "/v1/rooms/m/move") return [200, place("m")];
+    if (path === "/v1/rooms/p/bans" && method === "GET") return [200, { bans: [{ user: "u2", name: "Jun" }] }];
+    if (path === "/v1/rooms/p/code") return [200, { code: "BBBB2222" }];
+    return path.startsWith("/v1/rooms/p/") ? [200, {}] : undefined;
+  });
+  await c.signIn();
+  const room = await c.create("g", { laps: 3 }, { private: true });
+  assert.deepEqual(calls.at(-1).body, { game: "g", options: { laps: 3 }, private: true });
+  assert.equal(room.code, "AAAA2222");
+  assert.equal(await c.joinByCode("aaaa-2222"), room);
+  const watched = await c.watch("w");
+  assert.equal(watched.spectator, true);
+  assert.equal(await c.watch("w"), watched);
+  assert.equal(await c.join("w"), watched);
+  assert.equal(watched.spectator, false);
+  await c.move("m", "w");
+  assert.deepEqual(calls.at(-1).body, { from: "w" });
+  await room.invite("u2");
+  await room.kick("u2");
+  await room.ban("u2");
+  assert.deepEqual(await room.bans(), [{ user: "u2", name: "Jun" }]);
+  await room.unban("a/b");
+  await room.pass("u2");
+  assert.equal(await room.renewCode(), "BBBB2222");
+  await room.close();
+  assert.deepEqual(calls.slice(-8).map((call) => `${call.method} ${call.path}`), [
+    "POST /v1/rooms/p/invite", "POST /v1/rooms/p/kick", "POST /v1/rooms/p/bans", "GET /v1/rooms/p/bans",
+    "DELETE /v1/rooms/p/bans/a%2Fb", "POST /v1/rooms/p/owner", "POST /v1/rooms/p/code", "POST /v1/rooms/p/close"]);
+});
+
+test("rooms are asked for by labels", async () => {
+  const { client: c, calls } = client(() => [200, { rooms: [], next: "" }]);
+  await c.rooms({ game: "race", free: true, label: { track: "a & b", laps: "3..7" } });
+  assert.equal(decodeURIComponent(calls[0].query.replaceAll("+", " ")), "?game=race&free=true&label[track]=a & b&label[laps]=3..7");
+});

@@ -3,7 +3,8 @@ import { Outbox } from "./outbox.js";
 import { Problem } from "./problem.js";
 
 /** @typedef {import("./message.js").Message} Message */
-/** @typedef {{id: string, game: string, version: string, state: string, players: number, capacity: number, created_at: string}} RoomInfo */
+/** @typedef {{id: string, game: string, version: string, state: string, players: number, capacity: number, created_at: string,
+ *   spectators?: number, max_spectators?: number, private?: boolean, owner?: string, labels?: Record<string, string | number>}} RoomInfo */
 /** @typedef {{url: string, topic: string, queue: string}} Stomp */
 
 /**
@@ -13,6 +14,7 @@ import { Problem } from "./problem.js";
  * @property {string} me our user id
  * @property {(command: string, headers: Record<string, string | number | undefined>, body?: string | Uint8Array) => boolean} send
  * @property {() => Promise<void>} leave gives up the seat
+ * @property {(method: string, call: string, body?: object) => Promise<any>} ask calls the lobby about this room
  * @property {() => void} gone the room has ended: forget it
  */
 
@@ -56,6 +58,10 @@ export class Room extends EventTarget {
     /** As the lobby described it when we joined. */
     this.info = info;
     this.stomp = stomp;
+    /** Of a private room: others come in by it. */
+    this.code = "";
+    /** We only watch: what we send is refused with `spectator`. */
+    this.spectator = false;
     this.#wire = wire;
   }
 
@@ -71,6 +77,47 @@ export class Room extends EventTarget {
   /** How many of our messages have no receipt yet. */
   get pending() {
     return this.#outbox.length;
+  }
+
+  /** Lets another player in for an hour, also into a private room, and tells it. @param {string} user */
+  async invite(user) {
+    await this.#wire.ask("POST", "/invite", { user });
+  }
+
+  /** For the owner: puts a player or spectator out. @param {string} user */
+  async kick(user) {
+    await this.#wire.ask("POST", "/kick", { user });
+  }
+
+  /** For the owner: puts a player out for good. @param {string} user */
+  async ban(user) {
+    await this.#wire.ask("POST", "/bans", { user });
+  }
+
+  /** For the owner: lets a player in again. @param {string} user */
+  async unban(user) {
+    await this.#wire.ask("DELETE", `/bans/${encodeURIComponent(user)}`);
+  }
+
+  /** For the owner: who is banned. @returns {Promise<{user: string, name: string, banned_at: string}[]>} */
+  async bans() {
+    return (await this.#wire.ask("GET", "/bans")).bans;
+  }
+
+  /** For the owner: makes another player the owner. @param {string} user */
+  async pass(user) {
+    await this.#wire.ask("POST", "/owner", { user });
+  }
+
+  /** For the owner of a private room: another code in place of the old. @returns {Promise<string>} */
+  async renewCode() {
+    this.code = (await this.#wire.ask("POST", "/code")).code;
+    return this.code;
+  }
+
+  /** For the owner, where the game allows it: ends the room. `$closed` follows. */
+  async close() {
+    await this.#wire.ask("POST", "/close");
   }
 
   /**
