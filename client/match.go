@@ -60,7 +60,7 @@ type Ticket struct {
 }
 
 // Place is where a placed ticket's player goes.
-func (t *Ticket) Place() Place { return Place{t.Room, t.Seat, t.Stomp} }
+func (t *Ticket) Place() Place { return Place{Room: t.Room, Seat: t.Seat, Stomp: t.Stomp} }
 
 // Over reports whether nothing comes of the ticket any more.
 func (t *Ticket) Over() bool {

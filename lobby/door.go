@@ -220,6 +220,11 @@ func (s *Service) invite(c *Context) error {
 	if err != nil {
 		return err
 	}
+	if blocked, err := s.config.Store.Blocked(c.ctx, c.session.User, user); err != nil {
+		return err
+	} else if blocked {
+		return unreachable
+	}
 	now := s.config.Now().Truncate(time.Microsecond)
 	if _, wait, ok := s.invites.take(c.session.User, now); !ok {
 		return rateLimited.after(wait).because("Too many invitations.")

@@ -226,6 +226,9 @@ func TestInvitations(t *testing.T) {
 		w.post(owner, room, "/invite", `{"users":[]}`).refused(t, 400, "bad_request")
 		done(t, w.post(owner, room, "/bans", whom(stranger)))
 		w.post(owner, room, "/invite", whom(stranger)).refused(t, 403, "banned")
+		done(t, w.do("PUT", "/v1/user/blocks/"+owner.User.ID, friend.Token, ""))
+		w.post(owner, room, "/invite", whom(friend)).refused(t, 403, "unreachable")
+		done(t, w.do("DELETE", "/v1/user/blocks/"+owner.User.ID, friend.Token, ""))
 		for range invitesAtOnce {
 			if r := w.post(owner, room, "/invite", whom(friend)); r.status == 429 {
 				return
