@@ -30,6 +30,7 @@ var kinds = map[string]func(v *vera) []string{
 	"blocks/{user}":         func(v *vera) []string { return []string{v.id, v.friend} },
 	"friends/{user}":        func(v *vera) []string { return []string{v.id, v.friend} },
 	"messages/{user}":       func(v *vera) []string { return []string{v.id, v.friend} },
+	"bans/{user}":           func(v *vera) []string { return []string{v.friend} },
 	"{user}/{n}":            func(v *vera) []string { return []string{"1"} },
 	"{game}/{user}":         func(v *vera) []string { return []string{v.id} },
 	"?around":               func(v *vera) []string { return []string{v.id} },
@@ -39,6 +40,7 @@ var kinds = map[string]func(v *vera) []string{
 	"?before":               func(v *vera) []string { return []string{"2"} },
 	".to":                   func(v *vera) []string { return []string{v.id} },
 	".user":                 func(v *vera) []string { return []string{v.id, v.friend} },
+	".from":                 func(v *vera) []string { return v.rooms },
 	".party":                func(v *vera) []string { return []string{v.party} },
 }
 
@@ -53,6 +55,9 @@ var readable = map[string]string{
 // touching are the calls by which a stranger may change what Vera sees, with the reason.
 var touching = map[string]string{
 	"POST /v1/rooms/{id}/join":     "who joins is one of the room's players",
+	"POST /v1/rooms/{id}/watch":    "who watches is counted",
+	"POST /v1/rooms/{id}/move":     "who moves there is one of the room's players",
+	"POST /v1/rooms/{id}/invite":   "who is invited is told",
 	"POST /v1/rooms/random":        "it may be Vera's room",
 	"POST /v1/items/{id}/transfer": "gifts are not asked for",
 	"POST /v1/user/friends":        "who is asked to be a friend is told",
@@ -95,6 +100,10 @@ func newVera(t *testing.T) *vera {
 	v.rooms = append(v.rooms, v.room(v.session, "relay").Room.ID)
 	party, friend := own("POST", "/v1/parties", `{}`), v.guest()
 	v.party, v.friend, v.secrets = party.ID, friend.User.ID, append(v.secrets, party.Code)
+	var private placeJSON
+	v.do("POST", "/v1/rooms", v.session, `{"game":"relay","private":true}`).into(t, 201, &private)
+	own("POST", "/v1/rooms/"+private.Room.ID+"/bans", `{"user":"`+v.friend+`"}`)
+	v.rooms, v.secrets = append(v.rooms, private.Room.ID), append(v.secrets, private.Code)
 	v.ticket = own("POST", "/v1/match/tickets", `{"game":"othello"}`).ID
 	own("POST", "/v1/user/friends", `{"user":"`+v.friend+`"}`)
 	as(friend.Token, "POST", "/v1/user/friends/"+v.id+"/accept", "")
