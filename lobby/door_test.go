@@ -17,8 +17,8 @@ import (
 	"github.com/madang-games/madang/store"
 )
 
-// yard is two lobbies with games whose rooms have all that rooms may have.
-func yard(t *testing.T, dsn string, change ...func(*App, *Config)) two {
+// playground is two lobbies with games whose rooms have all that rooms may have.
+func playground(t *testing.T, dsn string, change ...func(*App, *Config)) two {
 	t.Helper()
 	return newTwo(t, dsn, append([]func(*App, *Config){func(_ *App, c *Config) {
 		race := handlers.New("race", func() *struct{} { return &struct{}{} }).WithPolicy(handlers.Policy{
@@ -77,7 +77,7 @@ func done(t *testing.T, r reply) {
 
 func TestPrivateRooms(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
-		w := yard(t, dsn)
+		w := playground(t, dsn)
 		owner, friend, stranger := w.guest(), w.guest(), w.guest()
 		made := w.make(owner, `{"game":"race","private":true,"options":{"track":"desert"}}`)
 		room := made.Room.ID
@@ -146,7 +146,7 @@ func TestPrivateRooms(t *testing.T) {
 
 func TestCodesAreNotGuessed(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
-		w := yard(t, dsn)
+		w := playground(t, dsn)
 		owner, friend := w.guest(), w.guest()
 		made := w.make(owner, `{"game":"race","private":true}`)
 		join := func(code string) reply {
@@ -185,7 +185,7 @@ func TestInvitations(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		var mu sync.Mutex
 		at := time.Now()
-		w := yard(t, dsn, func(_ *App, c *Config) {
+		w := playground(t, dsn, func(_ *App, c *Config) {
 			c.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return at }
 		})
 		owner, friend, stranger := w.guest(), w.guest(), w.guest()
@@ -240,7 +240,7 @@ func TestInvitations(t *testing.T) {
 
 func TestOwnersOfRooms(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
-		w := yard(t, dsn)
+		w := playground(t, dsn)
 		owner, guest, third := w.guest(), w.guest(), w.guest()
 		room := w.make(owner, `{"game":"race"}`).Room.ID
 		w.post(guest, room, "/join", "")
@@ -312,7 +312,7 @@ func TestOwnersOfRooms(t *testing.T) {
 
 func TestOwnersCloseRooms(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
-		w := yard(t, dsn)
+		w := playground(t, dsn)
 		owner, guest := w.guest(), w.guest()
 		room := w.make(owner, `{"game":"race"}`).Room.ID
 		w.post(guest, room, "/join", "")
@@ -347,7 +347,7 @@ func TestOwnersCloseRooms(t *testing.T) {
 
 func TestSpectators(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
-		w := yard(t, dsn)
+		w := playground(t, dsn)
 		owner, watcher, third := w.guest(), w.guest(), w.guest()
 		room := w.make(owner, `{"game":"race"}`).Room.ID
 		var p placeJSON
@@ -391,7 +391,7 @@ func TestSpectators(t *testing.T) {
 
 func TestMoving(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
-		w := yard(t, dsn)
+		w := playground(t, dsn)
 		a, b := w.guest(), w.guest()
 		from, to := w.make(a, `{"game":"race"}`).Room.ID, w.make(b, `{"game":"race","options":{"seats":2}}`).Room.ID
 		var p placeJSON
@@ -427,7 +427,7 @@ func TestMoving(t *testing.T) {
 // Whatever becomes of the calls, a player who moves sits in one room. A call that is cut off is sent again under its key.
 func TestMovesThatAreCutOff(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
-		w := yard(t, dsn)
+		w := playground(t, dsn)
 		var rooms []string
 		var movers []signedIn
 		for range 3 {
@@ -474,7 +474,7 @@ func TestMovesThatAreCutOff(t *testing.T) {
 
 func TestAThousandJoinThroughTwoLobbies(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
-		w := yard(t, dsn)
+		w := playground(t, dsn)
 		const many, seats = 1000, 40
 		room := w.make(w.guest(), fmt.Sprintf(`{"game":"race","options":{"seats":%d}}`, seats)).Room.ID
 		players := make([]signedIn, many)
@@ -510,7 +510,7 @@ func TestAThousandJoinThroughTwoLobbies(t *testing.T) {
 
 func TestRoomsAreFoundByLabels(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
-		w := yard(t, dsn)
+		w := playground(t, dsn)
 		owner := w.guest()
 		names := map[string]string{}
 		for _, r := range []struct{ name, body string }{
