@@ -26,6 +26,11 @@ func Benchmark(b *testing.B, fresh func(t testing.TB) Opener) {
 	b.Run("Purchase", func(b *testing.B) { benchmarkPurchase(b, open(b, fresh), 1) })
 	b.Run("PurchaseHundredAtOnce", func(b *testing.B) { benchmarkPurchase(b, open(b, fresh), 100) })
 	b.Run("Seat", func(b *testing.B) { benchmarkSeat(b, open(b, fresh)) })
+	b.Run("NotifyTwo", func(b *testing.B) { benchmarkNotify(b, open(b, fresh), 1) })
+	b.Run("NotifyTwoHundredAtOnce", func(b *testing.B) { benchmarkNotify(b, open(b, fresh), 100) })
+	b.Run("SendMessageHundredAtOnce", func(b *testing.B) { benchmarkSendMessage(b, open(b, fresh)) })
+	b.Run("Watchers", func(b *testing.B) { benchmarkWatchers(b, open(b, fresh)) })
+	b.Run("KeepPresencesOf200", func(b *testing.B) { benchmarkKeepPresences(b, open(b, fresh)) })
 }
 
 func open(b *testing.B, fresh func(t testing.TB) Opener) store.Store {
