@@ -167,7 +167,7 @@ func TestPresence(t *testing.T) {
 
 		// The board says that g2 is there, and nothing of g1.
 		now := time.Now()
-		f.lobby.watching.Store(&since)
+		f.lobby.hearing.Store(&since)
 		for _, p := range []string{"l1", "g2"} {
 			body, _ := json.Marshal(broker.Process{ID: p})
 			f.lobby.roster.Observe(broker.Notice{Kind: broker.NoticeProcess, Body: body}, now)

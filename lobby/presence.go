@@ -13,11 +13,11 @@ import (
 // maxWatchers is how many friends are told at most that a player shows or hides.
 const maxWatchers = 200
 
-// lives reports whether a process is there. As long as this one has not heard itself on the board for a while, it believes
-// everybody to be.
+// lives reports whether a process is there. As long as this one has not heard itself on the board, and a while longer, until
+// everybody has spoken, it believes everybody to be.
 func (s *Service) lives(process string) bool {
 	now := s.config.Now()
-	since := s.watching.Load()
+	since := s.hearing.Load()
 	if since == nil || now.Sub(*since) < broker.DefaultMissing || !s.roster.Has(s.config.Process, now, broker.DefaultMissing) {
 		return true
 	}

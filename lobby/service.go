@@ -30,21 +30,21 @@ var OpenAPI []byte
 // Service is a lobby at work. It keeps nothing that another one of the deployment would miss: any number of them may
 // stand side by side. Safe for concurrent use.
 type Service struct {
-	config   Config
-	games    catalog
-	shelf    *shelf
-	router   *echo.Echo
-	logins   *limiter
-	guesses  guesses
-	codes    codeGuesses
-	invites  *buckets[string] // by who invites
-	hasher   *hasher
-	meter    meter
-	gates    map[string]chan struct{} // by game and version: see takeOrCreate
-	roster   broker.Roster
-	untold   atomic.Bool               // gateways have to be told that they have missed notes
-	watching atomic.Pointer[time.Time] // since when the board is watched; nil: not yet
-	modes    map[[2]string]*mode       // by game and name
+	config  Config
+	games   catalog
+	shelf   *shelf
+	router  *echo.Echo
+	logins  *limiter
+	guesses guesses
+	codes   codeGuesses
+	invites *buckets[string] // by who invites
+	hasher  *hasher
+	meter   meter
+	gates   map[string]chan struct{} // by game and version: see takeOrCreate
+	roster  broker.Roster
+	untold  atomic.Bool               // gateways have to be told that they have missed notes
+	hearing atomic.Pointer[time.Time] // since when the board has been watched, or was silent last; nil: not yet
+	modes   map[[2]string]*mode       // by game and name
 
 	births chan birth // for Run
 }

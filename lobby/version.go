@@ -22,7 +22,7 @@ const watchAgain = time.Second
 func (s *Service) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		now := s.config.Now()
-		s.watching.Store(&now)
+		s.hearing.Store(&now)
 		err := s.config.Broker.Watch(ctx, func(n broker.Notice) { s.roster.Observe(n, s.config.Now()) })
 		if err == nil {
 			return
@@ -39,8 +39,11 @@ func (s *Service) watch(ctx context.Context) {
 
 // forget strikes silent processes off, unless all are silent: then it is the board that is.
 func (s *Service) forget() {
-	if now := s.config.Now(); s.roster.Has(s.config.Process, now, broker.DefaultMissing) {
+	now := s.config.Now()
+	if s.roster.Has(s.config.Process, now, broker.DefaultMissing) {
 		s.roster.Expire(now, broker.DefaultMissing)
+	} else if s.hearing.Load() != nil {
+		s.hearing.Store(&now)
 	}
 }
 

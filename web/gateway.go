@@ -51,7 +51,8 @@ type Gateway struct {
 	doubts    doubts
 	rereads   chan struct{} // holds a token when notes may have been missed
 	readers   chan struct{} // full when as many notes are read as may be at a time
-	roster    broker.Roster // for lobbies that die
+	roster    broker.Roster // for processes that die
+	hearing   atomic.Int64  // since when the board has been heard without a break; Unix nanoseconds, 0: it is silent
 	notice    announced
 	presences presences
 	ready     atomic.Bool

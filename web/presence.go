@@ -93,7 +93,6 @@ type registrar struct {
 // of one that is gone: those whose connections were here come back elsewhere meanwhile.
 func (g *Gateway) keepPresences(ctx context.Context) {
 	r := &registrar{g: g, all: map[string]*attendance{}, due: map[string]time.Time{}}
-	began := g.now()
 	sweep := time.NewTimer(presenceGrace)
 	defer sweep.Stop()
 	again := time.NewTimer(time.Hour)
@@ -107,7 +106,7 @@ func (g *Gateway) keepPresences(ctx context.Context) {
 			sweep.Reset(presenceGrace) // by then who was there is back elsewhere
 			continue
 		case <-sweep.C:
-			r.sweep(ctx, g.now().Sub(began) >= presenceGrace)
+			r.sweep(ctx)
 			sweep.Reset(sweepEvery)
 			continue
 		case <-g.presences.wake:
@@ -305,10 +304,10 @@ func (r *registrar) present(ctx context.Context, users []string) (map[string]bro
 
 // sweep drops the presences of gateways that are gone, and writes its own again if the store has not as many: another one may
 // have taken this one for dead.
-func (r *registrar) sweep(ctx context.Context, settled bool) {
+func (r *registrar) sweep(ctx context.Context) {
 	now := r.g.now()
-	if !settled || !r.g.roster.Has(r.g.process, now, broker.DefaultMissing) {
-		return // it is the board that is silent
+	if since := r.g.hearing.Load(); since == 0 || now.UnixNano()-since < int64(presenceGrace) {
+		return // the board is silent, or has not told of everybody yet
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
