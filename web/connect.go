@@ -19,7 +19,7 @@ const (
 	// leastPatience is how long a client that promised heart-beats may be silent: browsers slow the timers of
 	// hidden tabs to one a minute.
 	leastPatience = 75 * time.Second
-	// noticeTime is how long a sign-in waits for the board, which may be away.
+	// noticeTime is how long the board is waited for.
 	noticeTime = 2 * time.Second
 )
 
@@ -116,16 +116,19 @@ func parseHeartBeat(f *stomp.Frame) (sends, wants time.Duration, err error) {
 // postMoved tells the other gateways that this is the user's one connection. Where the notice is lost, rooms still
 // mind the newest connection only.
 func (s *session) postMoved() {
-	body, err := json.Marshal(broker.SessionMoved{User: s.user.User, Session: s.user.ID, Conn: s.id, Since: s.since})
-	if err != nil { // strings and a number
-		panic(err)
-	}
-	ctx, cancel := context.WithTimeout(s.ctx, noticeTime)
-	defer cancel()
-	err = s.g.broker.Post(ctx, broker.Notice{
-		Kind: broker.NoticeSession, From: s.g.process, Body: body, Time: s.g.now(),
-	})
+	err := s.g.post(s.ctx, broker.NoticeSession, broker.SessionMoved{User: s.user.User, Session: s.user.ID, Conn: s.id, Since: s.since})
 	if err != nil && s.ctx.Err() == nil {
 		s.g.log.Warn("cannot post that a user has signed in", "conn", s.id, "user", s.user.User, "err", err)
 	}
+}
+
+// post puts a notice with this body on the board, which may be away: it waits noticeTime.
+func (g *Gateway) post(ctx context.Context, kind string, body any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, noticeTime)
+	defer cancel()
+	return g.broker.Post(ctx, broker.Notice{Kind: kind, From: g.process, Body: text, Time: g.now()})
 }

@@ -251,13 +251,7 @@ func (g *Gateway) wake(ctx context.Context, room string) *refusal {
 	case r.State == store.Closed:
 		return refuseRoomClosed
 	}
-	body, err := json.Marshal(broker.RoomOpened{Room: r.ID, Game: r.Game, Version: r.Version})
-	if err != nil { // three strings
-		panic(err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, noticeTime)
-	defer cancel()
-	err = g.broker.Post(ctx, broker.Notice{Kind: broker.NoticeRoom, From: g.process, Body: body, Time: g.now()})
+	err = g.post(ctx, broker.NoticeRoom, broker.RoomOpened{Room: r.ID, Game: r.Game, Version: r.Version})
 	if err != nil {
 		g.log.Debug("cannot ask for a room", "room", room, "err", err)
 	}
