@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/madang-games/madang/handlers"
@@ -53,5 +54,35 @@ func TestAGameWithoutOptionsMayBeMatched(t *testing.T) {
 	g := handlers.New("duel", func() *squads { return &squads{} })
 	if _, err := g.Open("r", []byte(`{"$match":{"mode":"","teams":[["ann"],["bob"]]}}`), handlerstest.Start); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestARoomAsksForPlayers(t *testing.T) {
+	t.Parallel()
+	for want, ask := range map[string]handlers.Backfill{
+		"":                          {Mode: "duel", Size: 3, Regions: []string{"eu"}, Properties: map[string]any{"map": "ice"}},
+		`mode "A B"; write 1 to 32`: {Mode: "A B", Size: 3},
+		"size is -1; write 0 to":    {Size: -1},
+		"size is 1001; write 0 to":  {Size: handlers.MaxCapacity + 1},
+		"properties: ":              {Size: 1, Properties: map[string]any{"map": func() {}}},
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			g := handlers.New("squads", func() *squads { return &squads{} })
+			said := ""
+			handlers.Joined(g, func(room *handlers.Room, _ *squads, _ handlers.Player) error {
+				defer func() { said, _ = recover().(string) }()
+				room.Backfill(ask)
+				return nil
+			})
+			room := handlerstest.New(t, g)
+			room.Join("ann")
+			if !strings.Contains(said, want) || (said == "") != (want == "") {
+				t.Errorf("got panic %q, want it to say %q", said, want)
+			}
+			if got := room.Backfill(); want == "" && (got.Mode != ask.Mode || got.Size != ask.Size) || want != "" && got.Size != 0 {
+				t.Errorf("the room asks for %+v", got)
+			}
+		})
 	}
 }

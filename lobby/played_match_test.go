@@ -10,6 +10,7 @@ import (
 	"github.com/madang-games/madang/broker/rabbitmq"
 	"github.com/madang-games/madang/handlers"
 	"github.com/madang-games/madang/internal/testservers"
+	"github.com/madang-games/madang/match"
 	"github.com/madang-games/madang/store"
 	"github.com/madang-games/madang/worker"
 )
@@ -29,8 +30,11 @@ func playable() handlers.Definition {
 		}
 		return nil
 	})
-	handlers.Joined(g, func(_ *handlers.Room, s *duelRoom, p handlers.Player) error {
+	handlers.Joined(g, func(room *handlers.Room, s *duelRoom, p handlers.Player) error {
 		s.Here = append(s.Here, p.ID)
+		if s.Teams == nil { // nobody was matched: somebody has made the room
+			room.Backfill(handlers.Backfill{Mode: "duel", Size: 3})
+		}
 		return nil
 	})
 	return g
@@ -63,16 +67,7 @@ func TestMatchesArePlayed(t *testing.T) {
 			first.pairs("duel")
 			second := a.start(nil)
 
-			s := database(t, a.dsn)
-			w, err := worker.New(worker.Config{Store: noting{s, a}, Broker: a.peer(), Games: []handlers.Definition{a.game}, Log: slog.New(slog.DiscardHandler)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, stop := context.WithCancel(t.Context())
-			done := make(chan struct{})
-			go func() { defer close(done); _ = w.Run(ctx) }()
-			t.Cleanup(func() { stop(); <-done })
-
+			s := a.play()
 			all := second.searching(9, "duel")
 			first.stop()
 			all = append(all, second.searching(11, "duel")...)
@@ -86,6 +81,36 @@ func TestMatchesArePlayed(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestARoomAsksForPlayersWhileItIsPlayed(t *testing.T) {
+	t.Parallel()
+	a := newArcade(t, func(app *App) { app.Match("duo", "duel", match.Rules{Teams: 2, Min: 2, Backfill: true}) })
+	a.game = playable()
+	m := a.start(nil)
+	a.play()
+	var place placeJSON
+	m.do("POST", "/v1/rooms", m.guestOf().Token, `{"game":"duo"}`).into(t, 201, &place)
+	for i, room := range a.placed(m, m.searching(2, "duel")) { // for a match of its own there are too few
+		if room != place.Room.ID {
+			t.Errorf("player %d: got room %s, want the one that asks", i, room)
+		}
+	}
+}
+
+// play starts a worker that plays the arcade's game, and returns its store.
+func (a *arcade) play() store.Store {
+	a.t.Helper()
+	s := database(a.t, a.dsn)
+	w, err := worker.New(worker.Config{Store: noting{s, a}, Broker: a.peer(), Games: []handlers.Definition{a.game}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(a.t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = w.Run(ctx) }()
+	a.t.Cleanup(func() { stop(); <-done })
+	return s
 }
 
 // noting is a store whose commits are noted.
