@@ -179,49 +179,48 @@ func (c *Client) CancelSearch(ctx context.Context, id string) error {
 // ErrNoMatch: the search is over without a match.
 var ErrNoMatch = errors.New("no match")
 
-// lookEvery is the pause between two looks of Match.
+// lookEvery is the pause between two looks of Await.
 const lookEvery = 200 * time.Millisecond
 
-// Match searches, accepts what is found, and waits until there is a room, which it returns with the player's seat. It asks
-// the lobby five times a second; a program with a connection hears of it by a $match note at once. When ctx ends it cancels the
-// search. ErrNoMatch.
+// Match searches, and then does what Await does.
 func (c *Client) Match(ctx context.Context, s Search) (Place, error) {
 	t, err := c.Search(ctx, s)
 	if err != nil {
 		return Place{}, err
 	}
+	return c.Await(ctx, t.ID)
+}
+
+// Await waits until a search has led to a room, which it returns with the player's seat, and accepts what is found. It asks the lobby
+// five times a second; a program with a connection hears of it by a $match note at once. When ctx ends it cancels the search.
+// ErrNoMatch.
+func (c *Client) Await(ctx context.Context, id string) (Place, error) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	accepted := false
 	for {
+		t, err := c.Ticket(ctx, id)
+		if err == nil && t.State == "found" {
+			if answered, err := c.AcceptMatch(ctx, id); err == nil {
+				t = answered
+			} // else it is withdrawn already, or is tried again
+		}
 		switch {
+		case err != nil && refusal(err):
+			return Place{}, err
+		case err != nil: // the lobby is away, and the ticket is not
 		case t.State == "placed":
 			return t.Place(), nil
 		case t.Over():
 			return Place{}, fmt.Errorf("%w: the search was %s %s", ErrNoMatch, t.State, t.Reason)
-		case t.State == "waiting":
-			accepted = false
-		case !accepted:
-			answered, err := c.AcceptMatch(ctx, t.ID)
-			if err == nil {
-				t, accepted = answered, true
-				continue
-			} // it is withdrawn already, or is tried again
 		}
 		select {
 		case <-ctx.Done():
-			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookEvery*10)
+			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*lookEvery)
 			defer cancel()
-			_ = c.CancelSearch(late, t.ID) // or its players are placed, and leave by their grace time
+			_ = c.CancelSearch(late, id) // or its players are placed, and leave by their grace time
 			return Place{}, ctx.Err()
 		case <-ticker.C:
 		}
-		switch now, err := c.Ticket(ctx, t.ID); {
-		case err == nil:
-			t = now
-		case refusal(err):
-			return Place{}, err
-		} // else the lobby is away, and the ticket is not
 	}
 }
 
