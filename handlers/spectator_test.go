@@ -52,7 +52,10 @@ func TestSpectatorsSeeAndHaveNoSay(t *testing.T) {
 	room.Expect("eve", handlerstest.Types(room.For("ann"))[2:]...)
 	room.Detach("eve")
 	room.Expect("eve", "$suspended")
-	room.Attach("eve") // by a gateway that knows it as a player: it is one from now on
+	room.Attach("eve")
+	room.Expect("eve", "$resumed")
+	// A gateway has looked its seat up and knows it as a player: it is one from now on.
+	room.Play(handlers.Event{Kind: handlers.EventAttach, User: "eve", Name: "eve", Conn: "another"})
 	room.Expect("eve", "$joined", "joined")
 	if room.Members() != 2 {
 		t.Errorf("got %d members, want 2", room.Members())

@@ -20,31 +20,42 @@ func (r *Room) Join(users ...string) error {
 	return nil
 }
 
-// Seat gives user a seat, not connected yet; its name is its id.
+// Seat gives user a seat, not connected yet; its name is its id. A spectator becomes a player.
 func (r *Room) Seat(user string) error {
 	r.t.Helper()
-	return outcome(r.Play(handlers.Event{Kind: handlers.EventJoin, User: user, Name: user}))
+	delete(r.watching, user)
+	return outcome(r.Play(r.about(handlers.EventJoin, user)))
 }
 
 // Watch lets users in as spectators and connects them. It returns the first refusal or failure.
 func (r *Room) Watch(users ...string) error {
 	r.t.Helper()
 	for _, user := range users {
-		err := outcome(r.Play(handlers.Event{Kind: handlers.EventJoin, User: user, Name: user, Reason: handlers.ReasonSpectator}))
-		if err != nil {
+		r.watching[user] = true
+		if err := outcome(r.Play(r.about(handlers.EventJoin, user))); err != nil {
 			return err
 		}
-		r.conns[user]++
-		r.quiet(handlers.Event{Kind: handlers.EventAttach, User: user, Name: user, Conn: r.conn(user), Reason: handlers.ReasonSpectator})
+		r.Attach(user)
 	}
 	return nil
+}
+
+// about is an event of a player or spectator who comes.
+func (r *Room) about(kind handlers.EventKind, user string) handlers.Event {
+	ev := handlers.Event{Kind: kind, User: user, Name: user}
+	if r.watching[user] {
+		ev.Reason = handlers.ReasonSpectator
+	}
+	return ev
 }
 
 // Attach connects user by a new connection.
 func (r *Room) Attach(user string) {
 	r.t.Helper()
 	r.conns[user]++
-	r.quiet(handlers.Event{Kind: handlers.EventAttach, User: user, Name: user, Conn: r.conn(user)})
+	ev := r.about(handlers.EventAttach, user)
+	ev.Conn = r.conn(user)
+	r.quiet(ev)
 }
 
 // Detach cuts user's connection.

@@ -34,6 +34,7 @@ type Room struct {
 	events   int
 	seq      map[string]uint64 // by user: the last one sent
 	conns    map[string]int    // by user: how many connections it has had
+	watching map[string]bool   // who came as a spectator
 	last     map[string]handlers.Event
 
 	sent     []handlers.Output
@@ -59,7 +60,7 @@ func New(t testing.TB, def handlers.Definition, options ...any) *Room {
 	}
 	r := &Room{
 		t: t, def: def, capacity: opening.Capacity, now: Start,
-		seq: map[string]uint64{}, conns: map[string]int{}, last: map[string]handlers.Event{}, expected: map[string]int{},
+		seq: map[string]uint64{}, conns: map[string]int{}, watching: map[string]bool{}, last: map[string]handlers.Event{}, expected: map[string]int{},
 	}
 	r.load(opening.Memory)
 	return r
