@@ -37,12 +37,12 @@ var keyReused = entry(422, "idempotency_key_reused", "The key was used for somet
 var late = map[string]bool{
 	"POST /login": true, "POST /register": true, "POST /rooms/random": true,
 	"POST /user/identities": true, "PUT /user/identities/:platform": true,
-	"POST /rooms/join": true, "POST /rooms/:id/close": true,
+	"POST /rooms/join": true, "POST /parties/join": true, "POST /rooms/:id/close": true,
 }
 
 // whole are the routes of the lobby's own that are a transaction also without a key: what they tell players is part of it.
 var whole = map[string]bool{
-	"POST /parties/join": true, "POST /parties/:id/leave": true, "POST /parties/:id/kick": true,
+	"POST /parties/:id/leave": true, "POST /parties/:id/kick": true,
 	"DELETE /user": true, "POST /match/tickets": true, "DELETE /match/tickets/:id": true, "POST /match/tickets/:id/accept": true, "POST /match/tickets/:id/decline": true,
 }
 

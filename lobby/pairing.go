@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/madang-games/madang/broker"
@@ -85,6 +87,8 @@ func (s *Service) pair(ctx context.Context, m *mode) {
 	}
 }
 
+var errPanicked = errors.New("pairing panicked")
+
 // pairing is the open tickets of a mode in the hands of this lobby. It belongs to one goroutine.
 type pairing struct {
 	s       *Service
@@ -127,7 +131,7 @@ func (s *Service) pairInTurn(ctx context.Context, m *mode) error {
 	defer s.meter.notPairing(m)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var last uint64 // tag of the message that is not acked yet
+	var last, acked uint64 // tags: of the newest message, and up to which all are acked
 	for {
 		select {
 		case <-ctx.Done():
@@ -145,20 +149,21 @@ func (s *Service) pairInTurn(ctx context.Context, m *mode) error {
 		if err := p.round(ctx, taken); err != nil {
 			return err
 		}
-		done := last
+		done := acked
 		if n := len(taken); n > 0 {
-			last = taken[n-1].Tag
-			if n > 1 {
+			done = last
+			if last = taken[n-1].Tag; n > 1 {
 				done = taken[n-2].Tag
 			}
 		}
 		if len(p.tickets) == 0 && len(p.rooms) == 0 {
 			done = last
 		}
-		if done > 0 {
+		if done > acked {
 			if err := pipe.Ack(done); err != nil {
 				return err
 			}
+			acked = done
 		}
 		if !p.next.IsZero() {
 			timer.Reset(max(p.next.Sub(s.config.Now()), time.Millisecond))
@@ -167,9 +172,15 @@ func (s *Service) pairInTurn(ctx context.Context, m *mode) error {
 }
 
 // round takes in what has changed, and then does all that can be done now.
-func (p *pairing) round(ctx context.Context, taken []broker.Delivery) error {
+func (p *pairing) round(ctx context.Context, taken []broker.Delivery) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, pairTimeout)
 	defer cancel()
+	defer func() { // a game's function may be called in it
+		if v := recover(); v != nil {
+			p.s.config.Log.Error("pairing panicked", "game", p.mode.game, "mode", p.mode.name, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			err = errPanicked
+		}
+	}()
 	if p.pool.Term == 0 {
 		if err := p.takeOver(ctx); err != nil {
 			return err

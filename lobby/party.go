@@ -245,20 +245,39 @@ func (s *Service) joinParty(c *Context) error {
 	if err := c.bindObject(&in); err != nil {
 		return err
 	}
-	code, isCode := parseCode(in.Code)
 	if (in.Code == "") == (in.Party == "") {
 		return badRequest.because("Give the code, or the party where you are invited.")
 	}
-	if in.Party != "" && !goodID.MatchString(in.Party) || in.Code != "" && !isCode {
+	c.whole = true
+	if in.Party != "" {
+		return s.once(c, func() error { return s.comeToParty(c, in.Party, "") })
+	}
+	right, err := s.codes.try(c.session.User, c.address, s.config.Now())
+	if err != nil {
+		return err
+	}
+	code, ok := parseCode(in.Code)
+	if !ok {
 		return partyNotFound
 	}
+	err = s.once(c, func() error { return s.comeToParty(c, "", code) })
+	if err != nil && problemOf(err) != partyNotFound || err == nil && c.answer.status != http.StatusNotFound {
+		right()
+	}
+	return err
+}
+
+// comeToParty takes the player into the party of that id, where it is invited, or of that code.
+func (s *Service) comeToParty(c *Context, id, code string) (err error) {
 	now := s.config.Now()
 	var p store.Party
-	var err error
-	if in.Party != "" {
-		p, err = s.config.Store.JoinParty(c.ctx, in.Party, c.session.User, now)
-	} else {
+	switch {
+	case code != "":
 		p, err = s.config.Store.JoinPartyByCode(c.ctx, code, c.session.User, now)
+	case goodID.MatchString(id):
+		p, err = s.config.Store.JoinParty(c.ctx, id, c.session.User, now)
+	default:
+		err = partyNotFound
 	}
 	if err != nil {
 		return partyProblem(err)

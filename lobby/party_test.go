@@ -129,6 +129,25 @@ func TestPartiesThroughTheLobby(t *testing.T) {
 	}
 }
 
+func TestCodesOfPartiesAreNotGuessed(t *testing.T) {
+	t.Parallel()
+	a := newArcade(t, duel)
+	m := a.start(nil)
+	ann, eve := m.guestOf(), m.guestOf()
+	var p partyJSON
+	m.do("POST", "/v1/parties", ann.Token, "").into(t, 201, &p)
+	join := func(code string) reply {
+		return m.do("POST", "/v1/parties/join", eve.Token, fmt.Sprintf(`{"code":%q}`, code))
+	}
+	for range codesAtOnce {
+		join("ABCDEFGH").refused(t, 404, "party_not_found")
+	}
+	join(p.Code).refused(t, 429, "rate_limited")
+	for range 2 * codesAtOnce { // who knows it may use it as often as it likes
+		m.do("POST", "/v1/parties/join", ann.Token, fmt.Sprintf(`{"code":%q}`, p.Code)).into(t, 200, &p)
+	}
+}
+
 func TestAPartyIsMatchedTogether(t *testing.T) {
 	t.Parallel()
 	a := newArcade(t, func(app *App) { app.Match("duo", "squads", match.Rules{Teams: 2, Min: 2}) })
