@@ -64,9 +64,9 @@ func examples() (games []handlers.Definition) {
 	return games
 }
 
-func newHostage(t *testing.T, s store.Store) *hostage {
+func newHostage(t *testing.T, s store.Store, change ...func(*App, *Config)) *hostage {
 	t.Helper()
-	f := newFixture(t, func(app *App, c *Config) {
+	f := newFixture(t, append(change, func(app *App, c *Config) {
 		app.Item(Item{ID: "potion", PerPlayer: 20, Price: 3})
 		app.Item(Item{ID: "crown", PerPlayer: 1, Bound: true})
 		gifts(app)
@@ -75,7 +75,7 @@ func newHostage(t *testing.T, s store.Store) *hostage {
 		c.Games = examples()
 		c.Store, c.LoginRate = s, -1
 		c.Platforms = map[string]platform.Platform{"steam": &vouching{}}
-	})
+	})...)
 	h := &hostage{fixture: f, said: map[string]bool{}, calls: callsOf(t, describedBy(t, f))}
 	h.ids = []string{f.guest().User.ID, "othello", "potion", "steam", "password", "guest", "1"}
 	h.enter()
