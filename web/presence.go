@@ -16,7 +16,8 @@ const (
 	// presenceGather is how long changes are gathered for one transaction.
 	presenceGather = 100 * time.Millisecond
 	presenceAgain  = time.Second // after the store could not be reached
-	presenceChunk  = 200         // rows changed in one transaction
+	presenceTime   = 5 * time.Second
+	presenceChunk  = 200 // rows changed in one transaction
 	// maxWatchers is how many friends are told of one user at most.
 	maxWatchers = 200
 )

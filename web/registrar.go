@@ -169,7 +169,7 @@ func since(begun *time.Time, is bool, now time.Time) bool {
 
 // keep writes to the store, and notes what is news. False: the store can't be reached, and it will be tried again.
 func (r *registrar) keep(ctx context.Context, here []store.Presence, gone []string, now time.Time) bool {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, presenceTime)
 	defer cancel()
 	elsewhere, left, err := r.g.store.KeepPresences(ctx, r.g.process, here, gone)
 	if err != nil {
@@ -205,7 +205,7 @@ func (r *registrar) tell(ctx context.Context, users []string) {
 		return
 	}
 	now := r.g.now()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*presenceTime)
 	defer cancel()
 	present, err := r.present(ctx, users)
 	var told []broker.Told
@@ -258,9 +258,9 @@ func (r *registrar) sweep(ctx context.Context) {
 	if since := r.g.hearing.Load(); since == 0 || now.UnixNano()-since < int64(presenceGrace) {
 		return // the board is silent, or has not told of everybody yet
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	asking, cancel := context.WithTimeout(ctx, presenceTime)
 	defer cancel()
-	gateways, err := r.g.store.Gateways(ctx)
+	gateways, err := r.g.store.Gateways(asking)
 	if err != nil {
 		r.g.log.Debug("cannot count who is connected", "err", err)
 		return
@@ -279,15 +279,25 @@ func (r *registrar) sweep(ctx context.Context) {
 	}
 	for gateway := range gateways {
 		for gateway != r.g.process && !r.g.roster.Has(gateway, now, broker.DefaultMissing) {
-			users, left, err := r.g.store.DropPresences(ctx, gateway, presenceChunk)
+			more, err := r.drop(ctx, gateway)
 			if err != nil {
 				r.g.log.Debug("cannot drop who was connected to a gateway that is gone", "err", err)
 				return
 			}
-			r.tell(ctx, left)
-			if len(users) < presenceChunk {
+			if !more {
 				break
 			}
 		}
 	}
+}
+
+// drop takes some of the presences of a gateway away that is gone, and tells the friends of who has come nowhere else.
+func (r *registrar) drop(ctx context.Context, gateway string) (more bool, err error) {
+	dropping, cancel := context.WithTimeout(ctx, presenceTime)
+	defer cancel()
+	users, left, err := r.g.store.DropPresences(dropping, gateway, presenceChunk)
+	if err == nil {
+		r.tell(ctx, left)
+	}
+	return len(users) == presenceChunk, err
 }
