@@ -19,16 +19,16 @@ type announced struct {
 	source Announcements // nil: the board alone
 
 	mu   sync.Mutex
-	body []byte // empty: nothing
+	body string // one text for all sessions that have been given it; "": nothing
 }
 
-func (a *announced) get() []byte {
+func (a *announced) get() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.body
 }
 
-func (a *announced) set(body []byte) {
+func (a *announced) set(body string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.body = body
@@ -40,7 +40,7 @@ func (g *Gateway) seeAnnounced(n broker.Notice) {
 		g.log.Warn("a notice cannot be read", "kind", n.Kind, "from", n.From)
 		return
 	}
-	g.notice.set(n.Body)
+	g.notice.set(string(n.Body))
 	g.announceToAll()
 	if g.notice.source != nil {
 		g.errand(g.refresh)
@@ -64,8 +64,8 @@ func (g *Gateway) askAnnounced(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if string(body) != string(g.notice.get()) {
-		g.notice.set(body)
+	if string(body) != g.notice.get() {
+		g.notice.set(string(body))
 		g.announceToAll()
 	}
 	return nil
@@ -88,7 +88,7 @@ func (g *Gateway) everybody() []*session {
 // of its rooms. Where it has neither, its first subscription asks again.
 func (s *session) announce() {
 	body := s.g.notice.get()
-	if len(body) == 0 {
+	if body == "" {
 		return
 	}
 	s.mu.Lock()
@@ -102,17 +102,17 @@ func (s *session) announce() {
 			head, destination = sub.head, sub.room.topic
 		}
 	}
-	if head == nil || s.given == string(body) {
+	if head == nil || s.given == body {
 		s.mu.Unlock()
 		return
 	}
-	s.given = string(body)
+	s.given = body
 	s.mu.Unlock()
 	rest := appendMessage(nil, []stomp.Field{
 		{Name: "destination", Value: destination},
 		{Name: "type", Value: typeNotice},
 		{Name: "timestamp", Value: formatTime(s.g.now())},
-	}, "application/json", body)
+	}, "application/json", []byte(body))
 	if !s.out.offer(packet{head: head, body: rest}) {
 		s.end(refuseSlowReader, "")
 	}
