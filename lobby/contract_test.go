@@ -122,6 +122,16 @@ func sample(doc, schema any) any {
 	return object
 }
 
+// least is what a body has to have of an example.
+func (c *call) least(example map[string]any) map[string]any {
+	object := map[string]any{}
+	required, _ := at(c.body, "required").([]any)
+	for _, name := range required {
+		object[name.(string)] = example[name.(string)]
+	}
+	return object
+}
+
 // target is the call's address, with these values for the path's parameters.
 func (c *call) target(values map[string]string) string {
 	path := c.path

@@ -103,13 +103,16 @@ func (h *hostage) mingle(common *pile, r *rand.Rand, calls int) {
 		if len(c.good) > 0 {
 			good := c.good[r.IntN(len(c.good))]
 			if object, ok := good.(map[string]any); ok {
-				object = maps.Clone(object)
+				object, least := maps.Clone(object), c.least(object)
 				for name, id := range fields {
+					least[name] = id
 					if _, given := object[name]; given {
 						object[name] = id
 					}
 				}
-				good = object
+				if good = any(object); r.IntN(2) == 0 {
+					good = least
+				}
 			}
 			body = text(good)
 		}
