@@ -5,35 +5,36 @@ import (
 	"slices"
 )
 
-// join is when players come within the window of a ticket.
+// join is players around a ticket: how far their rating is from its.
 type join struct {
-	at      int64
-	players int
+	distance float64
+	players  int
 }
 
-func byTime(j join, at int64) int { return cmp.Compare(j.at, at) }
+func byDistance(j join, distance float64) int { return cmp.Compare(j.distance, distance) }
 
 // gather notes who is around t, and says before when they are not enough for a group.
 func (p *Pool) gather(t *ticket) int64 {
-	t.joins, t.more = t.joins[:0], false
+	t.joins, t.limit = t.joins[:0], p.rules.Skill.widest()
 	for i, players := 0, 0; ; i++ {
 		other := p.reach.at(i)
 		if other == nil {
 			break
 		}
 		if players >= 2*p.most { // some may go
-			t.more = true
+			t.limit = t.joins[i-1].distance
 			break
 		}
-		t.joins = append(t.joins, join{t.since + p.rules.Skill.reaches(other.distance), other.players})
+		t.joins = append(t.joins, join{other.distance, other.players})
 		players += other.players
 	}
+	t.more = t.limit < p.rules.Skill.widest()
 	return p.enough(t)
 }
 
 // joined adds one; joins are kept up to a number.
 func (t *ticket) joined(one join, most int) {
-	i, _ := slices.BinarySearchFunc(t.joins, one.at, byTime)
+	i, _ := slices.BinarySearchFunc(t.joins, one.distance, byDistance)
 	if i == len(t.joins) && t.more {
 		return
 	}
@@ -45,8 +46,8 @@ func (t *ticket) joined(one join, most int) {
 
 // left takes one away; false: it was not kept.
 func (t *ticket) left(one join) bool {
-	i, _ := slices.BinarySearchFunc(t.joins, one.at, byTime)
-	for ; i < len(t.joins) && t.joins[i].at == one.at; i++ {
+	i, _ := slices.BinarySearchFunc(t.joins, one.distance, byDistance)
+	for ; i < len(t.joins) && t.joins[i].distance == one.distance; i++ {
 		if t.joins[i] == one {
 			t.joins = slices.Delete(t.joins, i, i+1)
 			return true
@@ -57,21 +58,22 @@ func (t *ticket) left(one join) bool {
 
 // enough says before when those around t are not enough for a group.
 func (p *Pool) enough(t *ticket) int64 {
-	soonest, joined, players, stage := int64(never), t.since, t.players, 0
+	soonest, distance, players, stage := int64(never), 0.0, t.players, 0
 	for i := 0; ; i++ {
 		for ; players >= p.stages[stage].players; stage++ {
-			soonest = min(soonest, max(joined, t.since+p.stages[stage].after))
+			after := max(p.rules.Skill.reaches(distance), p.stages[stage].after)
+			soonest = min(soonest, t.since+after)
 			if stage == len(p.stages)-1 {
 				return soonest
 			}
 		}
 		if i == len(t.joins) {
 			if t.more {
-				soonest = min(soonest, joined)
+				soonest = min(soonest, t.since+p.rules.Skill.reaches(distance))
 			}
 			return soonest
 		}
 		players += t.joins[i].players
-		joined = t.joins[i].at
+		distance = t.joins[i].distance
 	}
 }

@@ -25,8 +25,12 @@ type rated struct {
 	*ticket
 }
 
-// kindOf returns the kind of tickets that want this, a new one if there is none.
+// kindOf returns the kind of tickets that want this, a new one if there is none. Where all accept all regions sooner or later, these
+// make no kinds.
 func (p *Pool) kindOf(w wants) *kind {
+	if p.rules.RegionWait > 0 {
+		w.regions = p.all
+	}
 	k := p.kinds[w]
 	if k != nil {
 		return k
@@ -62,7 +66,7 @@ func (p *Pool) forget(k *kind) {
 
 // together says whether tickets that want this and that may go together, sooner or later.
 func (p *Pool) together(a, b *wants) bool {
-	if a.regions&b.regions == 0 && p.rules.RegionWait == 0 {
+	if a.regions&b.regions == 0 {
 		return false
 	}
 	for i := range p.rules.Properties {

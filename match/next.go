@@ -51,9 +51,9 @@ func (p *Pool) Next(now time.Time) (groups []Group, next time.Time) {
 
 // concern has those look again who are older than t, which has come, and may take it into a group.
 func (p *Pool) concern(t *ticket) {
-	p.elders(t, func(other *ticket, reached int64) {
-		other.joined(join{reached, t.players}, 2*p.most)
-		at := reached
+	p.elders(t, func(other *ticket, distance float64) {
+		other.joined(join{distance, t.players}, 2*p.most)
+		at := other.since + p.rules.Skill.reaches(distance)
 		if other.regions&t.regions == 0 {
 			at = max(at, min(other.widens, t.widens))
 		}
@@ -69,8 +69,8 @@ func (p *Pool) concern(t *ticket) {
 
 // unconcern has those forget t, which goes, who are older and count on it.
 func (p *Pool) unconcern(t *ticket) {
-	p.elders(t, func(other *ticket, reached int64) {
-		if other.left(join{reached, t.players}) && !other.blind {
+	p.elders(t, func(other *ticket, distance float64) {
+		if other.left(join{distance, t.players}) && !other.blind {
 			if at := p.enough(other); at > other.groupAt {
 				other.groupAt = at
 				p.due.fix(other)
@@ -79,9 +79,9 @@ func (p *Pool) unconcern(t *ticket) {
 	})
 }
 
-// elders calls do with all who are older than t, may be in a group with it sooner or later, and have been looked at; and with when
-// their windows reach t.
-func (p *Pool) elders(t *ticket, do func(other *ticket, reached int64)) {
+// elders calls do with all who are older than t, have been looked at, and may be in a group with it sooner or later, as far as
+// they care for that; and with how far they are.
+func (p *Pool) elders(t *ticket, do func(other *ticket, distance float64)) {
 	width := p.rules.Skill.widest()
 	for _, k := range t.kind.near {
 		if k.looked == 0 {
@@ -91,11 +91,9 @@ func (p *Pool) elders(t *ticket, do func(other *ticket, reached int64)) {
 			if other.rating > t.rating+width+rounding {
 				break
 			}
-			if other.groupAt == unknown || older(other.ticket, t) >= 0 {
-				continue
-			}
-			if after := p.rules.Skill.reaches(abs(other.rating - t.rating)); after < never {
-				do(other.ticket, other.since+after)
+			distance := abs(other.rating - t.rating)
+			if distance <= other.limit && other.groupAt != unknown && older(other.ticket, t) < 0 {
+				do(other.ticket, distance)
 			}
 		}
 	}
@@ -106,6 +104,7 @@ const rounding = 1e-3 // more than differences of ratings are wrong by
 // look makes a group whose oldest is t; or says before when, after now, there can be none.
 func (p *Pool) look(t *ticket, now int64) (f *found, later int64) {
 	if t.blind = p.hopelessKind(t.kind); t.blind {
+		t.limit = p.rules.Skill.widest()
 		return nil, never
 	}
 	p.reach.start(t, p.rules.Skill.widest())
@@ -113,7 +112,8 @@ func (p *Pool) look(t *ticket, now int64) (f *found, later int64) {
 		return f, 0
 	}
 	if later = p.gather(t); later <= now {
-		later = p.change(t, now) // it is not for want of players
+		t.limit = p.rules.Skill.widest() // it is not for want of players: anybody may change that
+		later = p.change(t, now)
 	}
 	return nil, later
 }

@@ -54,12 +54,13 @@ type ticket struct {
 	prefers []string // regions
 	kind    *kind
 
-	groupAt int64  // when it is the oldest of a valid group: not before
-	roomAt  int64  // when a room takes it: not before
-	joins   []join // who may be in that group, the soonest first
-	more    bool   // there may be others, after all of joins
-	blind   bool   // nobody has looked who may be
-	index   int    // in due
+	groupAt int64   // when it is the oldest of a valid group: not before
+	roomAt  int64   // when a room takes it: not before
+	joins   []join  // who may be in that group, the closest first
+	more    bool    // there may be others, further than all of joins
+	limit   float64 // how far others may be to make a difference to groupAt
+	blind   bool    // nobody has looked who may be
+	index   int     // in due
 }
 
 // wants are what a ticket or a room accepts.
