@@ -1,9 +1,6 @@
 package match
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // join is players around a ticket: how far their rating is from its.
 type join struct {
@@ -11,7 +8,15 @@ type join struct {
 	players  int
 }
 
-func byDistance(j join, distance float64) int { return cmp.Compare(j.distance, distance) }
+// place is where one that far belongs, before others as far.
+func (t *ticket) place(distance float64) int {
+	for i, j := range t.joins { // they are few
+		if j.distance >= distance {
+			return i
+		}
+	}
+	return len(t.joins)
+}
 
 // gather notes who is around t, and says before when they are not enough for a group.
 func (p *Pool) gather(t *ticket) int64 {
@@ -34,7 +39,7 @@ func (p *Pool) gather(t *ticket) int64 {
 
 // joined adds one; joins are kept up to a number.
 func (t *ticket) joined(one join, most int) {
-	i, _ := slices.BinarySearchFunc(t.joins, one.distance, byDistance)
+	i := t.place(one.distance)
 	if i == len(t.joins) && t.more {
 		return
 	}
@@ -46,8 +51,7 @@ func (t *ticket) joined(one join, most int) {
 
 // left takes one away; false: it was not kept.
 func (t *ticket) left(one join) bool {
-	i, _ := slices.BinarySearchFunc(t.joins, one.distance, byDistance)
-	for ; i < len(t.joins) && t.joins[i].distance == one.distance; i++ {
+	for i := t.place(one.distance); i < len(t.joins) && t.joins[i].distance == one.distance; i++ {
 		if t.joins[i] == one {
 			t.joins = slices.Delete(t.joins, i, i+1)
 			return true

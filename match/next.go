@@ -112,13 +112,13 @@ func (p *Pool) look(t *ticket, now int64) (f *found, later int64) {
 		return f, 0
 	}
 	if later = p.gather(t); later <= now {
-		t.limit = p.rules.Skill.widest() // it is not for want of players: anybody may change that
-		later = p.change(t, now)
+		later = p.change(t, now) // it is not for want of players
 	}
 	return nil, later
 }
 
-// change is the first moment after now at which more tickets go together with t, or with each other.
+// change is the first moment after now at which more tickets go together with t, or with each other. Whoever comes within the
+// distance that is reached then makes a difference before.
 func (p *Pool) change(t *ticket, now int64) int64 {
 	soonest := int64(never)
 	consider := func(at int64) {
@@ -134,10 +134,12 @@ func (p *Pool) change(t *ticket, now int64) int64 {
 	for i := 0; ; i++ {
 		other := p.reach.at(i)
 		if other == nil {
+			t.limit = p.rules.Skill.widest()
 			return soonest
 		}
 		consider(other.widens)
 		if other.distance > width {
+			t.limit = max(t.limit, other.distance)
 			consider(t.since + p.rules.Skill.reaches(other.distance))
 			return soonest
 		}
