@@ -16,7 +16,7 @@ type opening struct {
 
 // Backfill has a room take players, or changes what it takes; without free places it takes none any more. It gets single tickets,
 // each as soon as the ticket's wishes and the room's go together, its rating is no further from the mean of who plays there than
-// the window of the older of the two is wide, and a team has places for all of its party. An error wraps [ErrTicket] or [ErrFull],
+// the window of the older of the two is wide, and a team has places for all of its party. An error is [ErrTicket] or [ErrFull],
 // and has changed nothing.
 //
 // After it was given players by Next the room goes on taking as many as it has free places left.

@@ -347,6 +347,10 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: Add gives %v, want ErrTicket", name, err)
 		}
 	}
+	const want = "a party of 3 does not fit into a team of 2"
+	if err := errors.Unwrap(rules.CheckTicket(party("a", 0, 1, 2, 3))); err == nil || err.Error() != want {
+		t.Errorf("the reason alone is %q, want %q", err, want)
+	}
 	p := New(rules)
 	if err := errors.Join(p.Add(solo("a", 1, 0)), p.Add(solo("a", 1, 0))); !errors.Is(err, ErrHere) {
 		t.Errorf("the second Add gives %v, want ErrHere", err)
@@ -418,5 +422,57 @@ func TestPropertiesInJSON(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &got); err == nil {
 			t.Errorf("%s is read as %v, want an error", text, got)
 		}
+	}
+}
+
+func TestACrowdDoesNotHideWhoComesFurtherOff(t *testing.T) {
+	t.Parallel()
+	rules := Rules{Skill: Window{From: 100}, RegionWait: time.Hour}
+	for i := range 10 {
+		rules.Regions = append(rules.Regions, fmt.Sprint("r", i))
+	}
+	p := New(rules)
+	var crowd []Ticket
+	for i, region := range rules.Regions {
+		in := solo(region, 1500+float64(i), time.Second)
+		in.Regions = []string{region}
+		crowd = append(crowd, in)
+	}
+	if got, _ := next(t, p, crowd...); got != nil {
+		t.Fatalf("teams are %v, want none: all are of other regions", got)
+	}
+	in := solo("far", 1590, 0)
+	in.Regions = rules.Regions[:1]
+	got, _ := next(t, p, in)
+	wantTeams(t, got, "[[[r0] [far]]]")
+}
+
+func TestWhenACrowdHasGoneThoseBehindItCount(t *testing.T) {
+	t.Parallel()
+	p := New(Rules{Skill: Window{PerSecond: 1}})
+	tickets := []Ticket{solo("a", 1500, 0), solo("low", 1450, 0), solo("high", 1551, 0)}
+	for i := range 8 {
+		tickets = append(tickets, solo(fmt.Sprint("between", i), 1510+float64(i), 0))
+	}
+	if _, due := next(t, p, tickets...); due != time.Second {
+		t.Errorf("next is after %v, want 1s", due)
+	}
+	for i := range 8 {
+		p.Cancel(fmt.Sprint("between", i))
+	}
+	var groups []Group
+	asked, now := 0, start
+	for len(groups) == 0 {
+		var due time.Time
+		if groups, due = p.Next(now); len(groups) > 0 {
+			break
+		}
+		if asked++; due.IsZero() || asked > 3 {
+			t.Fatalf("asked %d times at last at %v, next is at %v", asked, now.Sub(start), due)
+		}
+		now = due
+	}
+	if fmt.Sprint(groups[0].Teams) != "[[a] [low]]" || now.Sub(start) != 50*time.Second {
+		t.Errorf("teams are %v after %v, want a and low after 50s", groups[0].Teams, now.Sub(start))
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 // Next takes the groups out of the pool that are valid now, and says before when none becomes so by waiting alone, and no
 // ticket's MaxWait ends; the zero time: never. The caller asks again then, and whenever it has changed the pool. It may be that
-// nothing is valid yet, where wishes collide or parties do not fit; without these, something is.
+// nothing is valid yet: where wishes collide, parties do not fit, or many have gone.
 //
 // First come rooms: each ticket, the oldest first, that a room takes goes there. Then comes each ticket, the oldest first, that is
 // the oldest of a valid group: the group is made of those who are closest to it in rating. So when Next returns, no valid group

@@ -92,7 +92,7 @@ func New(rules Rules) *Pool {
 // Len is how many tickets wait.
 func (p *Pool) Len() int { return len(p.byAge) }
 
-// Add has a ticket wait. That a user is in one ticket alone is up to the caller. An error wraps [ErrTicket], [ErrHere] or
+// Add has a ticket wait. That a user is in one ticket alone is up to the caller. An error is [ErrTicket], [ErrHere] or
 // [ErrFull], and has changed nothing.
 func (p *Pool) Add(t Ticket) error {
 	if err := p.rules.CheckTicket(t); err != nil {

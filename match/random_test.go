@@ -312,3 +312,63 @@ func (l *life) checkNext() {
 		l.Errorf("nothing is valid at %v", l.next)
 	}
 }
+
+// A pool that has lived for long, and so remembers when to look at whom, misses nothing that one would find which has just got the
+// same tickets.
+func TestALongLifeMissesNothing(t *testing.T) {
+	t.Parallel()
+	for _, l := range loads() {
+		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(5, 5))
+			p, now, waiting, made := New(l.rules), start, map[string]Ticket{}, 0
+			var due time.Time
+			ask := func(i int) {
+				var groups []Group
+				groups, due = p.Next(now)
+				for _, g := range groups {
+					made++
+					for _, id := range slices.Concat(g.Teams...) {
+						delete(waiting, id)
+					}
+				}
+				if i%10 != 0 {
+					return
+				}
+				fresh := New(l.rules)
+				for _, in := range waiting {
+					if err := fresh.Add(in); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if groups, _ := fresh.Next(now); len(groups) > 0 {
+					t.Fatalf("after %d tickets, with %d waiting: %v was missed", i, len(waiting), groups[0])
+				}
+			}
+			for i := range 1500 {
+				in := l.ticket(r, i, now)
+				if r.IntN(20) == 0 {
+					in.Since = now.Add(-time.Minute) // comes back
+				}
+				if err := p.Add(in); err != nil {
+					t.Fatal(err)
+				}
+				waiting[in.ID] = in
+				ask(i)
+				if gone := fmt.Sprint(r.IntN(i + 1)); r.IntN(10) == 0 && p.Cancel(gone) {
+					delete(waiting, gone)
+				}
+				for coming := now.Add(time.Duration(r.ExpFloat64() * 100 * float64(time.Millisecond))); now.Before(coming); {
+					now = coming
+					if !due.IsZero() && due.Before(coming) {
+						now = due
+						ask(i)
+					}
+				}
+			}
+			if made < 50 {
+				t.Errorf("%d groups: too few to have tested anything", made)
+			}
+		})
+	}
+}

@@ -8,8 +8,17 @@ import (
 	"time"
 )
 
-// ErrTicket is wrapped by errors that say what a ticket, or an opening, has that the rules do not allow.
+// ErrTicket is what errors are that say what a ticket, or an opening, has that the rules do not allow. [errors.Unwrap] gives the
+// reason alone, in words for players.
 var ErrTicket = errors.New("match: the rules do not allow this")
+
+type refusal struct{ reason error }
+
+func refuse(format string, args ...any) error { return refusal{fmt.Errorf(format, args...)} }
+
+func (r refusal) Error() string        { return ErrTicket.Error() + ": " + r.reason.Error() }
+func (r refusal) Is(target error) bool { return target == ErrTicket }
+func (r refusal) Unwrap() error        { return r.reason }
 
 // Player is one who plays.
 type Player struct {
@@ -29,20 +38,20 @@ type Ticket struct {
 	Since time.Time
 }
 
-// CheckTicket says what the rules do not allow about a ticket: an error that wraps [ErrTicket].
+// CheckTicket says what the rules do not allow about a ticket: an [ErrTicket].
 func (r Rules) CheckTicket(t Ticket) error {
 	r = r.filled()
 	switch {
 	case t.ID == "" || len(t.ID) > MaxID:
-		return fmt.Errorf("%w: an id has 1 to %d bytes", ErrTicket, MaxID)
+		return refuse("an id has 1 to %d bytes", MaxID)
 	case len(t.Party) == 0:
-		return fmt.Errorf("%w: a party has at least one player", ErrTicket)
+		return refuse("a party has at least one player")
 	case len(t.Party) > r.Max:
-		return fmt.Errorf("%w: a party of %d does not fit into a team of %d", ErrTicket, len(t.Party), r.Max)
+		return refuse("a party of %d does not fit into a team of %d", len(t.Party), r.Max)
 	}
 	for i, p := range t.Party {
 		if slices.ContainsFunc(t.Party[:i], func(q Player) bool { return q.User == p.User }) {
-			return fmt.Errorf("%w: player %q is twice in the party", ErrTicket, p.User)
+			return refuse("player %q is twice in the party", p.User)
 		}
 	}
 	if err := checkPlayers(t.Party); err != nil {
@@ -54,10 +63,10 @@ func (r Rules) CheckTicket(t Ticket) error {
 func checkPlayers(players []Player) error {
 	for _, p := range players {
 		if p.User == "" || len(p.User) > MaxID {
-			return fmt.Errorf("%w: a user's id has 1 to %d bytes", ErrTicket, MaxID)
+			return refuse("a user's id has 1 to %d bytes", MaxID)
 		}
 		if !(math.Abs(p.Rating) <= MaxRating) {
-			return fmt.Errorf("%w: a rating is from -%d to %d", ErrTicket, MaxRating, MaxRating)
+			return refuse("a rating is from -%d to %d", MaxRating, MaxRating)
 		}
 	}
 	return nil
@@ -65,19 +74,19 @@ func checkPlayers(players []Player) error {
 
 func (r Rules) checkWishes(regions []string, properties map[string]Property) error {
 	if len(regions) > len(r.Regions) {
-		return fmt.Errorf("%w: the mode has %d regions", ErrTicket, len(r.Regions))
+		return refuse("the mode has %d regions", len(r.Regions))
 	}
 	for i, region := range regions {
 		if !slices.Contains(r.Regions, region) || slices.Contains(regions[:i], region) {
-			return fmt.Errorf("%w: region %q is none of the mode's, or there twice", ErrTicket, region)
+			return refuse("region %q is none of the mode's, or there twice", region)
 		}
 	}
 	for name, p := range properties {
 		if !slices.Contains(r.Properties, name) {
-			return fmt.Errorf("%w: the mode has no property %q", ErrTicket, name)
+			return refuse("the mode has no property %q", name)
 		}
 		if err := p.check(); err != nil {
-			return fmt.Errorf("%w: property %q: %v", ErrTicket, name, err)
+			return refuse("property %q: %w", name, err)
 		}
 	}
 	return nil
@@ -117,15 +126,15 @@ func (r Rules) checkOpening(o Opening) error {
 	r = r.filled()
 	switch {
 	case !r.Backfill:
-		return fmt.Errorf("%w: the mode's rooms do not ask for players", ErrTicket)
+		return refuse("the mode's rooms do not ask for players")
 	case o.Room == "" || len(o.Room) > MaxID:
-		return fmt.Errorf("%w: a room's id has 1 to %d bytes", ErrTicket, MaxID)
+		return refuse("a room's id has 1 to %d bytes", MaxID)
 	case len(o.Teams) > MaxPlayers:
-		return fmt.Errorf("%w: a room has at most %d teams", ErrTicket, MaxPlayers)
+		return refuse("a room has at most %d teams", MaxPlayers)
 	}
 	for _, t := range o.Teams {
 		if t.Free < 0 || t.Free > MaxPlayers || len(t.Players) > MaxPlayers {
-			return fmt.Errorf("%w: a team has at most %d places and players", ErrTicket, MaxPlayers)
+			return refuse("a team has at most %d places and players", MaxPlayers)
 		}
 		if err := checkPlayers(t.Players); err != nil {
 			return err
