@@ -427,7 +427,7 @@ func TestPropertiesInJSON(t *testing.T) {
 
 func TestACrowdDoesNotHideWhoComesFurtherOff(t *testing.T) {
 	t.Parallel()
-	rules := Rules{Skill: Window{From: 100}, RegionWait: time.Hour}
+	rules := Rules{Skill: Window{From: 100, PerSecond: 1}, RegionWait: time.Hour}
 	for i := range 10 {
 		rules.Regions = append(rules.Regions, fmt.Sprint("r", i))
 	}
@@ -438,6 +438,7 @@ func TestACrowdDoesNotHideWhoComesFurtherOff(t *testing.T) {
 		in.Regions = []string{region}
 		crowd = append(crowd, in)
 	}
+	crowd[9].Party[0].Rating = 1800
 	if got, _ := next(t, p, crowd...); got != nil {
 		t.Fatalf("teams are %v, want none: all are of other regions", got)
 	}
