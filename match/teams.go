@@ -17,7 +17,11 @@ func newPacking(r *Rules) packing {
 // fits says whether the sizes, and bots, fill teams; also when it could not find out.
 func (p *packing) fits(s shape) bool {
 	p.begin(s)
-	return p.fill(0, p.size, p.size) || p.steps < 0
+	ok := p.fill(0, p.size, p.size)
+	if !ok {
+		p.sizes[1] -= s.bots // as before
+	}
+	return ok || p.steps < 0
 }
 
 func (p *packing) begin(s shape) {

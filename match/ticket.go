@@ -99,9 +99,9 @@ type Group struct {
 	// room's.
 	Teams [][]string
 	Bots  []int // by team, how many places bots have; nil: there are none
-	// Region is one that all accept, the one that the oldest ticket likes best. "": the mode knows none.
+	// Region of a new match is one that all accept, the one that the oldest ticket likes best. "": the mode knows none.
 	Region string
-	// Properties are what all accept; one that nobody has is missing.
+	// Properties of a new match are what all accept; one that nobody has is missing.
 	Properties map[string]Property
 }
 
