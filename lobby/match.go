@@ -205,6 +205,18 @@ func forMatch(t *store.Ticket) (match.Ticket, error) {
 	return out, nil
 }
 
+// checkTicket says by a problem what the rules of a mode do not allow about a ticket.
+func checkTicket(m *mode, t *store.Ticket) error {
+	in, err := forMatch(t)
+	if err != nil {
+		return err
+	}
+	if err := m.rules.CheckTicket(in); err != nil {
+		return cannotMatch.because("The mode can't match this ticket: %s.", errors.Unwrap(err))
+	}
+	return nil
+}
+
 // group is tickets that belong together, by their ids, as it is kept with an offer.
 type group struct {
 	Teams [][]string `json:"teams"`
@@ -216,6 +228,11 @@ type group struct {
 }
 
 func (g *group) tickets() []string { return slices.Concat(g.Teams...) }
+
+// groupOf is a group as it is kept with an offer.
+func groupOf(g match.Group) group {
+	return group{Teams: g.Teams, Bots: g.Bots, Room: g.Room, Region: g.Region, Properties: g.Properties}
+}
 
 // optionsFor is what the game is told of a group.
 func optionsFor(m *mode, g *group, tickets map[string]*store.Ticket) ([]byte, error) {

@@ -62,6 +62,16 @@ func (p *pairing) by(t time.Time) {
 	}
 }
 
+// expire ends tickets that have waited for too long.
+func (p *pairing) expire(ctx context.Context, now time.Time) error {
+	for _, id := range p.match.Expired(now) {
+		if err := p.endTicket(ctx, id, store.TicketExpired, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // settleOffers returns the groups whose players have all accepted, and withdraws the offers that can't be kept any more. again:
 // one that was to be withdrawn has been accepted.
 func (p *pairing) settleOffers(ctx context.Context, now time.Time) (ready []*placing, again bool, err error) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func call(method, address, token, key string, body []byte, out any) (status int,
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Authorization", "Bearer "+token)
 	request.Header.Set("Idempotency-Key", key)
-	response, err := http.DefaultClient.Do(request)
+	response, err := (&http.Client{Timeout: 5 * time.Second}).Do(request) // who is frozen does not answer
 	if err != nil {
 		return 0, err
 	}
@@ -53,9 +54,19 @@ func call(method, address, token, key string, body []byte, out any) (status int,
 	return response.StatusCode, json.Unmarshal(answer, out)
 }
 
-// A hundred players search while the lobby that pairs them and a worker are killed: each ends in exactly one room, of two.
+// A hundred players search while the lobby that pairs them is killed, or frozen for a while, and a worker is killed: each ends in
+// exactly one room, of two.
 func TestPlayersAreMatchedWhileProcessesAreKilled(t *testing.T) {
 	t.Parallel()
+	for name, stop := range map[string]func(p *process){
+		"killed": (*process).kill,
+		"frozen": func(p *process) { _ = p.cmd.Process.Signal(syscall.SIGSTOP) },
+	} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); matchHundred(t, stop) })
+	}
+}
+
+func matchHundred(t *testing.T, stop func(lobby *process)) {
 	rabbit, database := testservers.RabbitMQ(t), testservers.Postgres(t)
 	var mu sync.Mutex
 	var lobbies []*process
@@ -96,29 +107,35 @@ func TestPlayersAreMatchedWhileProcessesAreKilled(t *testing.T) {
 				mu.Lock()
 				lobbies = []*process{second}
 				mu.Unlock()
-				first.kill()
+				stop(first)
 			case 70:
 				workers[0].kill()
 			}
 		})
 	}
 	wg.Wait()
+	for i, p := range all {
+		eventually(t, fmt.Sprintf("place player %d", i), func() error {
+			_, err := placedIn(base, p.Token, p.ticket)
+			return err
+		})
+	}
+	_ = first.cmd.Process.Signal(syscall.SIGCONT) // what it had in mind is over
+	eventually(t, "hear from the one that was frozen, if it lives", func() error {
+		select {
+		case <-first.done:
+			return nil
+		default:
+		}
+		return get(first.URL+"/v1/games", "", new(any))
+	})
 	rooms := map[string]int{}
 	for i, p := range all {
-		var ticket struct {
-			State string
-			Room  struct{ ID string }
+		room, err := placedIn(base, p.Token, p.ticket)
+		if err != nil {
+			t.Errorf("player %d: %v", i, err)
 		}
-		eventually(t, fmt.Sprintf("place player %d", i), func() error {
-			if err := get(base+"/v1/match/tickets/"+p.ticket, p.Token, &ticket); err != nil {
-				return err
-			}
-			if ticket.State != "placed" {
-				return fmt.Errorf("the ticket is %s", ticket.State)
-			}
-			return nil
-		})
-		rooms[ticket.Room.ID]++
+		rooms[room]++
 		var me struct {
 			Rooms []struct {
 				ID   string
@@ -129,8 +146,8 @@ func TestPlayersAreMatchedWhileProcessesAreKilled(t *testing.T) {
 			if err := get(base+"/v1/user", p.Token, &me); err != nil {
 				return err
 			}
-			if len(me.Rooms) != 1 || me.Rooms[0].ID != ticket.Room.ID {
-				t.Fatalf("player %d: got rooms %v, want room %s alone", i, me.Rooms, ticket.Room.ID)
+			if len(me.Rooms) != 1 || me.Rooms[0].ID != room {
+				t.Fatalf("player %d: got rooms %v, want room %s alone", i, me.Rooms, room)
 			}
 			if me.Rooms[0].Seat.State != "seated" {
 				return fmt.Errorf("the seat is %s", me.Rooms[0].Seat.State)
@@ -143,4 +160,19 @@ func TestPlayersAreMatchedWhileProcessesAreKilled(t *testing.T) {
 			t.Errorf("room %s: got %d players, want 2", room, n)
 		}
 	}
+}
+
+// placedIn is the room that a ticket has led to.
+func placedIn(base, token, ticket string) (room string, err error) {
+	var answer struct {
+		State string
+		Room  struct{ ID string }
+	}
+	if err := get(base+"/v1/match/tickets/"+ticket, token, &answer); err != nil {
+		return "", err
+	}
+	if answer.State != "placed" {
+		return "", fmt.Errorf("the ticket is %s", answer.State)
+	}
+	return answer.Room.ID, nil
 }

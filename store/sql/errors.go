@@ -61,8 +61,9 @@ func unavailable(err error) bool {
 	if code := postgresCode(err); code != "" {
 		// PostgreSQL manual, appendix A: connection exception, insufficient resources, operator intervention (which
 		// has query_canceled: 57014 comes from a statement timeout), system error, invalid authorization,
-		// invalid catalog name, read only transaction (a server that is a standby now).
-		for _, class := range []string{"08", "53", "57", "58", "28", "3D", "25006"} {
+		// invalid catalog name, read only transaction (a server that is a standby now),
+		// idle in transaction session timeout.
+		for _, class := range []string{"08", "53", "57", "58", "28", "3D", "25006", "25P03"} {
 			if strings.HasPrefix(code, class) {
 				return true
 			}

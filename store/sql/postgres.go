@@ -52,7 +52,10 @@ func postgresConfig(dsn string) (*pgxpool.Config, error) {
 	config.MaxConns = max(config.MaxConns, 4) // a migration needs two at once
 	// Every statement here has its index. Plans made while the tables are small are kept; they must not read whole
 	// tables when these have grown.
-	defaults := map[string]string{"enable_seqscan": "off", "jit": "off", "application_name": "madang"}
+	//
+	// And a process that is frozen in the middle of a transaction keeps what it has locked from the others no longer than this,
+	// which is more than a run of Transact has.
+	defaults := map[string]string{"enable_seqscan": "off", "jit": "off", "application_name": "madang", "idle_in_transaction_session_timeout": "6s"}
 	for name, value := range defaults {
 		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
 			config.ConnConfig.RuntimeParams[name] = value

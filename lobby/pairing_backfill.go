@@ -5,28 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/madang-games/madang/match"
 	"github.com/madang-games/madang/store"
 )
-
-// checkTicket says by a problem what the rules of a mode do not allow about a ticket.
-func checkTicket(m *mode, t *store.Ticket) error {
-	in, err := forMatch(t)
-	if err != nil {
-		return err
-	}
-	if err := m.rules.CheckTicket(in); err != nil {
-		return cannotMatch.because("The mode can't match this ticket: %s.", errors.Unwrap(err))
-	}
-	return nil
-}
-
-// groupOf is a group as it is kept with an offer.
-func groupOf(g match.Group) group {
-	return group{Teams: g.Teams, Bots: g.Bots, Room: g.Room, Region: g.Region, Properties: g.Properties}
-}
 
 // readBackfills looks which rooms ask for players.
 func (p *pairing) readBackfills(ctx context.Context) error {
@@ -103,16 +85,6 @@ func (p *pairing) prepareBackfill(ctx context.Context, f *placing) (err error) {
 	f.room, err = p.s.config.Store.Room(ctx, f.group.Room)
 	if err != nil {
 		return fmt.Errorf("read the room of a match: %w", err)
-	}
-	return nil
-}
-
-// expire ends tickets that have waited for too long.
-func (p *pairing) expire(ctx context.Context, now time.Time) error {
-	for _, id := range p.match.Expired(now) {
-		if err := p.endTicket(ctx, id, store.TicketExpired, ""); err != nil {
-			return err
-		}
 	}
 	return nil
 }
