@@ -1,6 +1,8 @@
 import { Client, Problem } from "../madang.js";
 import { Chat } from "./chat.js";
 import { chatView } from "./chat-view.js";
+import { friendsView } from "./friends-view.js";
+import { invitations } from "./invitation.js";
 import { bagView } from "./bag-view.js";
 import { lobbyView } from "./lobby-view.js";
 import { meView } from "./me-view.js";
@@ -8,6 +10,8 @@ import { showPlaces } from "./nav.js";
 import { OthelloGame } from "./othello-game.js";
 import { othelloView } from "./othello-view.js";
 import { showState } from "./pill.js";
+import { Social } from "./social.js";
+import { talkView } from "./talk-view.js";
 import { Search } from "./search.js";
 import { searchBar } from "./search-bar.js";
 import { ranksView } from "./ranks-view.js";
@@ -18,7 +22,7 @@ import { byId, fill, h, toast } from "./ui.js";
 /** @typedef {(app: App, main: HTMLElement) => (() => void)} View what it returns takes the view away */
 
 /** The places besides the yard and its rooms. @type {Record<string, View>} */
-const places = { "/bag": bagView, "/ranks": ranksView, "/me": meView };
+const places = { "/friends": friendsView, "/bag": bagView, "/ranks": ranksView, "/me": meView };
 
 /**
  * The page as its views see it. Games live here, not in their views, so that one can look around in the yard while the
@@ -27,6 +31,7 @@ const places = { "/bag": bagView, "/ranks": ranksView, "/me": meView };
 export class App {
   client = new Client();
   search = new Search(this.client);
+  social = new Social(this.client);
   /** @type {Map<string, OthelloGame | Chat>} by room */
   tables = new Map();
   /** Rooms that we have asked a bot into. @type {Set<string>} */
@@ -42,6 +47,8 @@ export class App {
     addEventListener("hashchange", () => this.show());
     this.#turned();
     searchBar(this);
+    invitations(this);
+    this.social.addEventListener("change", () => showPlaces(this));
     if (this.client.signedIn) {
       try {
         await this.enter();
@@ -68,6 +75,7 @@ export class App {
     if (inbox === this.#inbox) return this.client.connect();
     this.#inbox = inbox;
     this.search.listen();
+    this.social.listen();
   }
 
   #turned() {
@@ -108,6 +116,21 @@ export class App {
     }
   }
 
+  /**
+   * Sits down with these players: at a board with one, in a chat room with more. They are told, and come if they like.
+   *
+   * @param {...string} users
+   */
+  async playWith(...users) {
+    await this.play(async () => {
+      const room = await this.client.create(users.length === 1 ? "othello" : "relay", undefined, { private: true });
+      const all = await Promise.allSettled(users.map((user) => room.invite(user)));
+      const failed = all.find((one) => one.status === "rejected");
+      toast(failed ? sentence(failed.reason) : users.length === 1 ? "Your friend is invited." : "All are invited.");
+      return room;
+    });
+  }
+
   /** A new game of Othello, with a bot on the other side if there is one. */
   async createWithBot() {
     const room = await this.client.create("othello");
@@ -129,7 +152,15 @@ export class App {
     this.#leaveView = () => {};
     const main = byId("main");
     showPlaces(this);
-    const view = places[location.hash.slice(1)];
+    const code = /^#\/code\/(.+)$/.exec(location.hash)?.[1];
+    if (code && this.client.signedIn) {
+      await this.play(() => this.client.joinByCode(decodeURIComponent(code)));
+      if (location.hash === `#/code/${code}`) this.go("/"); // it has not worked
+      return;
+    }
+    const friend = /^#\/friends\/(.+)$/.exec(location.hash)?.[1];
+    /** @type {View | undefined} */
+    const view = friend ? (app, into) => talkView(app, into, decodeURIComponent(friend)) : places[location.hash.slice(1)];
     if (view && this.client.signedIn) {
       this.#leaveView = view(this, main);
       main.focus({ preventScroll: true });
@@ -138,7 +169,7 @@ export class App {
     }
     const id = /^#\/room\/(.+)$/.exec(location.hash)?.[1];
     if (!id || !this.client.signedIn) {
-      this.#leaveView = lobbyView(this, main, id);
+      this.#leaveView = lobbyView(this, main, id ?? code);
       return;
     }
     let table = this.tables.get(id);

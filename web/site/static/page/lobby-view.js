@@ -97,12 +97,21 @@ export function lobbyView(app, main, invited) {
     action({ class: "big bot", "data-testid": "play-bot" }, () => play(() => app.createWithBot()),
       h("span", { class: "art", "aria-hidden": "true" }, h("i", { class: "w" }), h("i", { class: "b face" })),
       h("b", {}, "Play against a bot"), h("small", {}, "always awake, never cross")),
-    action({ class: "big friend", "data-testid": "create-othello" }, () => play(() => client.create("othello")),
+    action({ class: "big friend", "data-testid": "create-othello" }, () => play(() => client.create("othello", undefined, { private: true })),
       h("span", { class: "art", "aria-hidden": "true" }, h("i", { class: "b" }), h("i", { class: "empty" })),
-      h("b", {}, "Invite a friend"), h("small", {}, "a new table and a link to it")),
+      h("b", {}, "Invite a friend"), h("small", {}, "a table of your own, and a code to it")),
     action({ class: "big talk", "data-testid": "create-relay" }, () => play(() => client.create("relay")),
       h("span", { class: "art", "aria-hidden": "true" }, h("i", { class: "bubble" }), h("i", { class: "bubble two" })),
       h("b", {}, "New chat room"), h("small", {}, "room for a hundred")));
+
+  const code = h("input", { id: "code", "data-testid": "code", maxlength: "20", autocomplete: "off", autocapitalize: "characters", spellcheck: "false", placeholder: "A friend's code", enterkeyhint: "go" });
+  const byCode = action({ class: "button", "data-testid": "join-code" }, async () => {
+    const given = code.value.trim();
+    if (!given) return code.focus();
+    await play(() => client.joinByCode(given));
+  }, "Sit down");
+  const codeForm = h("form", { class: "row by-code", onsubmit: (/** @type {Event} */ e) => { e.preventDefault(); byCode.click(); } },
+    h("label", { for: "code" }, "Somebody gave you a code?"), code, byCode);
 
   /** @param {RoomInfo} room @param {string} verb @param {string} [note] @param {boolean} [mine] */
   const row = (room, verb, note, mine) => h("li", { class: `seat ${room.game}`, "data-testid": mine ? "my-room" : "room-row", "data-room": room.id, "data-game": room.game },
@@ -142,7 +151,7 @@ export function lobbyView(app, main, invited) {
   };
 
   greet();
-  fill(main, yard(), h("div", { class: "lobby" }, h("h1", {}, "Come and play in the yard."), who, resume, buttons, rooms));
+  fill(main, yard(), h("div", { class: "lobby" }, h("h1", {}, "Come and play in the yard."), who, resume, buttons, codeForm, rooms));
   if (invited && !client.signedIn) input.focus();
   look();
   const timer = setInterval(() => !document.hidden && look(), LOOK_MS);

@@ -161,7 +161,8 @@ function plateOf(color) {
  * @param {import("./othello-game.js").OthelloGame} game
  */
 function inviteOf(app, game) {
-  const link = h("input", { readonly: true, value: location.href, "aria-label": "Link to this table", onfocus: () => link.select() });
+  const { code } = game.room;
+  const link = h("input", { readonly: true, value: code ? `${location.origin}${location.pathname}#/code/${code}` : location.href, "aria-label": "Link to this table", onfocus: () => link.select() });
   const copy = action({ class: "button" }, async () => {
     try {
       await navigator.clipboard.writeText(link.value);
@@ -172,7 +173,7 @@ function inviteOf(app, game) {
     }
   }, "Copy the link");
   const bot = app.withBot.has(game.room.id);
-  return h("section", { class: "invite" }, h("p", {}, bot ? "A bot is on its way to the other seat." : "The other seat is free. Guests find this table in the yard; friends by its link:"),
+  return h("section", { class: "invite" }, code !== "" && !bot && h("p", {}, "This table is yours. Its code: ", h("b", { class: "code", "data-testid": "room-code" }, code)), h("p", {}, bot ? "A bot is on its way to the other seat." : code ? "A friend comes in by the code, or by this link:" : "The other seat is free. Guests find this table in the yard; friends by its link:"),
     !bot && h("div", { class: "row" }, link, copy));
 }
 
