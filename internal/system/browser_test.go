@@ -318,3 +318,113 @@ func TestAPlayerEarnsBuysAndComesBack(t *testing.T) {
 	loser.click("confirm")
 	loser.run(chromedp.WaitVisible(hook("sign-in")))
 }
+
+func TestFriendsFindOneAnother(t *testing.T) {
+	t.Parallel()
+	p := start(t).ready()
+	open := browser(t)
+	ann := open("friends-desktop", 1280, 860, p.URL)
+	bob := open("friends-phone", 390, 844, p.URL)
+	for b, name := range map[*tab]string{ann: "Ann of the Yard", bob: "Bob of the Hill"} {
+		b.run(chromedp.WaitVisible(hook("name")), chromedp.SendKeys(hook("name"), name))
+		b.click("sign-in")
+		b.run(chromedp.WaitVisible(hook("who")))
+	}
+
+	// Friends, by name.
+	ann.click("go-friends")
+	ann.run(chromedp.WaitVisible(hook("friend-name")), chromedp.SendKeys(hook("friend-name"), "bob of the hill"))
+	ann.click("friend-ask")
+	bob.until(`document.querySelector('[data-testid="waiting"]')?.textContent === '1'`)
+	bob.click("go-friends")
+	bob.click("friend-accept")
+	for _, b := range []*tab{ann, bob} {
+		b.until(`document.querySelector('[data-testid="friend"]')?.dataset.online === 'true'`)
+	}
+
+	// Messages, which both see.
+	ann.click("friend-write")
+	ann.run(chromedp.WaitVisible(hook("talk-input")), chromedp.SendKeys(hook("talk-input"), "A game?"))
+	ann.click("talk-send")
+	bob.until(`document.querySelector('[data-testid="waiting"]')?.textContent === '1'`)
+	bob.picture("friends")
+	bob.click("friend-write")
+	bob.until(`document.querySelector('[data-testid="letter"]')?.textContent.startsWith('A game?')`)
+	bob.until(`document.querySelector('[data-testid="waiting"]') === null`)
+	bob.run(chromedp.SendKeys(hook("talk-input"), "With pleasure."))
+	bob.click("talk-send")
+	ann.until(`document.querySelectorAll('[data-testid="letter"]').length === 2`)
+	ann.picture("talk")
+	bob.picture("talk")
+
+	// A party, by its code.
+	ann.click("go-friends")
+	ann.click("party-make")
+	ann.run(chromedp.WaitVisible(hook("party-own-code")))
+	bob.click("go-friends")
+	bob.run(chromedp.WaitVisible(hook("party-code")), chromedp.SendKeys(hook("party-code"), ann.eval(`document.querySelector('[data-testid="party-own-code"]').textContent`)))
+	bob.click("party-join")
+	for _, b := range []*tab{ann, bob} {
+		b.until(`document.querySelectorAll('[data-testid="party-member"]').length === 2`)
+		b.picture("party")
+	}
+	if got := bob.eval(`document.documentElement.scrollWidth`); got != "390" {
+		t.Errorf("friends are %s wide on a phone of 390", got)
+	}
+
+	// A game with a friend, who is invited and comes.
+	ann.click("friend-play")
+	ann.run(chromedp.WaitVisible(hook("room-code")))
+	code := ann.eval(`document.querySelector('[data-testid="room-code"]').textContent`)
+	ann.picture("invited")
+	bob.run(chromedp.WaitVisible(hook("invited-go")))
+	bob.picture("invitation")
+	bob.click("invited-go")
+	for _, b := range []*tab{ann, bob} {
+		b.run(chromedp.WaitVisible(hook("square-a1")))
+		b.until(`document.querySelectorAll('[data-legal="true"]').length > 0 || document.querySelector('[data-testid="turn"]').textContent.includes('thinks')`)
+	}
+	bob.click("resign")
+	bob.click("confirm")
+	ann.run(chromedp.WaitVisible(hook("game-over")))
+
+	// A table of one's own, found by its code, and by nobody else.
+	ann.run(chromedp.Navigate(p.URL + "/#/"))
+	ann.click("create-othello")
+	ann.run(chromedp.WaitVisible(hook("room-code")))
+	if again := ann.eval(`document.querySelector('[data-testid="room-code"]').textContent`); again == code {
+		t.Errorf("two tables have the code %s", code)
+	} else {
+		code = again
+	}
+	bob.run(chromedp.Navigate(p.URL + "/#/"))
+	bob.run(chromedp.WaitVisible(hook("code")))
+	if got := bob.eval(`document.querySelectorAll('[data-testid="room-row"]').length`); got != "0" {
+		t.Errorf("got %s tables in the yard, want the private one not listed", got)
+	}
+	bob.run(chromedp.SendKeys(hook("code"), strings.ToLower(code)))
+	bob.click("join-code")
+	bob.run(chromedp.WaitVisible(hook("square-a1")))
+}
+
+func TestAQuickMatchBringsTwoTogether(t *testing.T) {
+	t.Parallel()
+	p := start(t).ready()
+	open := browser(t)
+	one := open("match-desktop", 1280, 860, p.URL)
+	two := open("match-phone", 390, 844, p.URL)
+	one.click("quick-match")
+	one.run(chromedp.WaitVisible(hook("search-cancel")))
+	one.picture("searching")
+	one.click("search-cancel")
+	one.until(`document.getElementById('search').hidden`)
+	one.click("quick-match")
+	one.run(chromedp.WaitVisible(hook("search-cancel")))
+	one.run(chromedp.Reload()) // a search outlives its page
+	one.run(chromedp.WaitVisible(hook("search-cancel")))
+	two.click("quick-match")
+	for _, b := range []*tab{one, two} {
+		b.run(chromedp.WaitVisible(hook("square-a1")))
+		b.until(`document.getElementById('search').hidden`)
+	}
+}
