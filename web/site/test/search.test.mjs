@@ -35,8 +35,10 @@ test("a search waits, finds, and is over once", async (t) => {
 
 test("a match that is faster than the answer to the search is not missed", async (t) => {
   clock(t);
-  const { search, said, note } = await searching();
+  let placed = false;
+  const { search, said, note } = await searching((call) => (call.path === "/v1/match/tickets" && call.method === "GET" && placed ? [200, { tickets: [ticket("placed", place)] }] : undefined));
   const started = search.start("othello");
+  placed = true;
   note(ticket("placed", place));
   await started;
   assert.deepEqual([search.ticket, said], [null, [["placed", "placed"]]]);

@@ -124,6 +124,7 @@ export class App {
   async playWith(...users) {
     await this.play(async () => {
       const room = await this.client.create(users.length === 1 ? "othello" : "relay", undefined, { private: true });
+      this.#seat(room); // before we wait: it is talking already
       const all = await Promise.allSettled(users.map((user) => room.invite(user)));
       const failed = all.find((one) => one.status === "rejected");
       toast(failed ? sentence(failed.reason) : users.length === 1 ? "Your friend is invited." : "All are invited.");

@@ -49,7 +49,11 @@ export function friendsView(app, main) {
   const row = (title, note, attributes, ...buttons) => h("li", { class: "seat", ...attributes },
     h("span", { class: "dot", "aria-hidden": "true" }), h("span", { class: "title" }, h("b", {}, title), note && h("small", {}, note)), h("span", { class: "row" }, ...buttons));
 
+  let shown = "";
   const draw = () => {
+    const text = JSON.stringify([social.friends, social.party, social.invitations, social.talks.map((t) => [t.user, t.unread])]);
+    if (text === shown) return; // so that focus and a pressed button stay
+    shown = text;
     const asking = social.friends.filter((f) => f.state === "asking");
     fill(requests, asking.length > 0 && h("h2", {}, "They would like to be friends"), asking.length > 0 && h("ul", {}, ...asking.map((f) => row(f.name, "", { "data-testid": "request", "data-user": f.user },
       action({ class: "button go", "data-testid": "friend-accept" }, tried(() => call("POST", `user/friends/${f.user}/accept`)), "Yes"),

@@ -15,8 +15,6 @@ export class Search extends EventTarget {
   #client;
   /** @type {Ticket | null} */
   ticket = null;
-  /** The last word about a ticket that we don't know: it may be faster than the answer that makes it ours. @type {Ticket | undefined} */
-  #early;
 
   /** @param {import("../madang.js").Client} client */
   constructor(client) {
@@ -37,9 +35,8 @@ export class Search extends EventTarget {
    * @param {string} [party] that we lead
    */
   async start(game, party) {
-    const ticket = await this.#client.request("POST", "/v1/match/tickets", { game, party });
-    this.#take(ticket, true);
-    if (this.#early?.id === ticket.id) this.#take(this.#early);
+    this.#take(await this.#client.request("POST", "/v1/match/tickets", { game, party }), true);
+    await this.#catchUp(); // a match may be faster than that answer, or than our inbox
   }
 
   /** Says yes or no to a match that was found. @param {boolean} yes */
@@ -80,11 +77,7 @@ export class Search extends EventTarget {
    * @param {boolean} [begins] it may be another one than ours
    */
   #take(ticket, begins = false) {
-    if (!ticket) return;
-    if (!begins && ticket.id !== this.ticket?.id) {
-      this.#early = ticket;
-      return;
-    }
+    if (!ticket || (!begins && ticket.id !== this.ticket?.id)) return;
     const open = ticket.state === "waiting" || ticket.state === "found";
     const was = this.ticket;
     this.ticket = open ? ticket : null;

@@ -23,8 +23,11 @@ export function talkView(app, main, other) {
   const all = new Map();
   let gone = false;
 
+  let shown = -1;
   const draw = () => {
     title.textContent = social.nameOf(other) || title.textContent;
+    if (all.size === shown) return;
+    shown = all.size;
     const sorted = [...all.values()].sort((a, b) => a.n - b.n);
     fill(lines, ...sorted.map((m) => h("li", { "data-mine": m.from !== other, "data-testid": "letter" }, h("span", {}, m.text), h("time", { datetime: m.at }, time.format(new Date(m.at))))),
       sorted.length === 0 && h("li", { class: "hush" }, "Nothing yet. Say hello!"));
