@@ -108,7 +108,11 @@ func (s *Server) openStore(ctx context.Context) (store.Store, error) {
 		}
 		dsn = "sqlite:" + filepath.Join(s.config.Data, "madang.db")
 	}
-	return sql.Open(ctx, sql.Config{DSN: dsn, Log: s.log.With("part", "store")})
+	db, err := sql.Open(ctx, sql.Config{DSN: dsn, Log: s.log.With("part", "store")})
+	if err != nil {
+		return nil, err // without db: a nil pointer is not a nil Store
+	}
+	return db, nil
 }
 
 func (s *Server) openBroker(ctx context.Context) (broker.Broker, error) {
