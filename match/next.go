@@ -52,13 +52,16 @@ func (p *Pool) Next(now time.Time) (groups []Group, next time.Time) {
 // concern has those look again who are older than t, which has come, and may take it into a group.
 func (p *Pool) concern(t *ticket) {
 	p.elders(t, func(other *ticket, distance float64) {
-		other.joined(join{distance, t.players}, 2*p.most)
-		at := other.since + p.rules.Skill.reaches(distance)
-		if other.regions&t.regions == 0 {
-			at = max(at, min(other.widens, t.widens))
-		}
-		if at < other.groupAt && !other.blind {
-			at = max(at, p.enough(other))
+		at := other.since // now: nobody knows who is around it
+		if !other.blind {
+			other.joined(join{distance, t.players}, 2*p.most)
+			at += p.rules.Skill.reaches(distance)
+			if other.regions&t.regions == 0 {
+				at = max(at, min(other.widens, t.widens))
+			}
+			if at < other.groupAt {
+				at = max(at, p.enough(other))
+			}
 		}
 		if at < other.groupAt {
 			other.groupAt = at
@@ -70,7 +73,7 @@ func (p *Pool) concern(t *ticket) {
 // unconcern has those forget t, which goes, who are older and count on it.
 func (p *Pool) unconcern(t *ticket) {
 	p.elders(t, func(other *ticket, distance float64) {
-		if other.left(join{distance, t.players}) && !other.blind {
+		if !other.blind && other.left(join{distance, t.players}) {
 			if at := p.enough(other); at > other.groupAt {
 				other.groupAt = at
 				p.due.fix(other)
