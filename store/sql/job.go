@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -54,9 +55,6 @@ func checkJob(j *store.Job) error {
 func enqueue(ctx context.Context, q querier, jobs []store.Job) error {
 	for i := range jobs {
 		j := &jobs[i]
-		if err := checkJob(j); err != nil {
-			return err
-		}
 		if _, err := q.exec(ctx, insertJob, j.ID, j.Name, j.Arg, j.User, j.Room, j.Due.UnixMicro()); err != nil {
 			return err
 		}
@@ -66,6 +64,11 @@ func enqueue(ctx context.Context, q querier, jobs []store.Job) error {
 
 // Enqueue implements [store.Jobs]. Of calls at the same time each counts without the others: the bound is about.
 func (s *Store) Enqueue(ctx context.Context, most int, jobs ...store.Job) error {
+	for i := range jobs {
+		if err := checkJob(&jobs[i]); err != nil {
+			return s.failed(ctx, "enqueue", err)
+		}
+	}
 	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
 		add := map[string]int{}
 		for _, j := range jobs {
@@ -76,7 +79,7 @@ func (s *Store) Enqueue(ctx context.Context, most int, jobs ...store.Job) error 
 				break
 			}
 			var waiting int
-			if err := one(ctx, q, countJobs, []any{name, most + 1}, &waiting); err != nil {
+			if err := one(ctx, q, countJobs, []any{name, min(most, math.MaxInt32) + 1}, &waiting); err != nil {
 				return err
 			}
 			if waiting+n > most {
@@ -196,7 +199,7 @@ func (s *Store) UntoldJobs(ctx context.Context, before time.Time, limit int) ([]
 	var untold []store.JobStatus
 	err := s.db.read(ctx, func(ctx context.Context, q querier) error {
 		untold = nil
-		return all(ctx, q, untoldJobs, []any{before.UnixMicro(), limit}, func(rows *stdsql.Rows) error {
+		return all(ctx, q, untoldJobs, []any{before.UnixMicro(), max(limit, 0)}, func(rows *stdsql.Rows) error {
 			var d store.JobStatus
 			err := scanJob(rows, &d, &d.State, &d.Result, &d.Failed)
 			untold = append(untold, d)

@@ -90,6 +90,11 @@ func (s *Store) Commit(ctx context.Context, c *store.Commit) (closed bool, err e
 	default:
 		return false, fmt.Errorf("commit: unknown state %q", c.State)
 	}
+	for i := range c.Jobs {
+		if err := checkJob(&c.Jobs[i]); err != nil {
+			return false, fmt.Errorf("commit: %w", err)
+		}
+	}
 	closed, err = s.db.commit(ctx, c)
 	return closed, s.failed(ctx, "commit", err)
 }
