@@ -36,6 +36,7 @@ type Config struct {
 	OIDC       []string      `name:"oidc" sep:";" env:"MADANG_OIDC" placeholder:"NAME=ISSUER,CLIENT-ID" help:"A platform whose OpenID tokens sign players in, such as google=https://accounts.google.com,<client id>; more client ids with commas, more platforms with semicolons."`
 	GameCenter []string      `name:"game-center" env:"MADANG_GAME_CENTER" placeholder:"BUNDLE-ID" help:"Let players of these apps sign in by Apple's Game Center."`
 	Drain      time.Duration `default:"10s" env:"MADANG_DRAIN" placeholder:"TIME" help:"How long a stop may take: on SIGTERM, for rooms that no other worker plays to end; always, to finish what is under way (${default})."`
+	Profile    string        `name:"profile-listen" env:"MADANG_PROFILE_LISTEN" placeholder:"ADDR" help:"Address for CPU, heap and other profiles (/debug/pprof/), such as localhost:6060; not for the public. Default: none."`
 	Log        string        `default:"info" enum:"debug,info,warn,error" env:"MADANG_LOG" placeholder:"LEVEL" help:"Least level to log: debug, info, warn or error (${default})."`
 
 	// OnReady is called with the address of this process, such as http://localhost:8080, before it takes its first

@@ -32,6 +32,7 @@ type Server struct {
 	id       string // of this process, on the board
 	started  time.Time
 	listener net.Listener
+	profile  net.Listener // of profiles; nil: none
 	registry *prometheus.Registry
 	front    *front
 
@@ -63,8 +64,15 @@ func New(c Config, log *slog.Logger, app *lobby.App, games ...handlers.Definitio
 	if err != nil {
 		return nil, err // it says "listen" itself
 	}
+	var profile net.Listener
+	if c.Profile != "" {
+		if profile, err = net.Listen("tcp", c.Profile); err != nil {
+			listener.Close()
+			return nil, fmt.Errorf("--profile-listen: %w", err)
+		}
+	}
 	s := &Server{
-		config: c, app: app, games: games, listener: listener,
+		config: c, app: app, games: games, listener: listener, profile: profile,
 		id: uuid.NewString(), started: time.Now(), registry: prometheus.NewRegistry(), built: make(chan struct{}),
 		drain: make(chan struct{}),
 	}
@@ -96,6 +104,10 @@ func (s *Server) Drain() { s.draining.Do(func() { close(s.drain) }) }
 // kept, and everything is closed. It returns when all its goroutines have; nil after an orderly stop. Call it once.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.listener.Close()
+	if s.profile != nil {
+		defer s.profile.Close()
+		go s.profiles(s.profile)
+	}
 	web := &http.Server{
 		Handler:           s.front,
 		ReadHeaderTimeout: 10 * time.Second,

@@ -14,8 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"github.com/madang-games/madang/web/stomp"
 )
 
@@ -26,9 +24,11 @@ type crowd struct {
 	http    *http.Client
 	rooms   []*room
 	clients []*member
-	seats   []seat
+	beats   bool // they have heart-beats
 	latency histogram
-	leaving atomic.Bool
+	// connected is how long each took from the opening of its socket until it was live.
+	connected histogram
+	leaving   atomic.Bool
 
 	failing sync.Once
 	failed  chan struct{}
@@ -66,51 +66,65 @@ func (c *crowd) fail(err error) {
 
 func (c *crowd) why() error { <-c.failed; return c.because }
 
-// gather signs everybody in and waits until all are live. The crowd it returns may have to leave even on an error.
-func gather(ctx, living context.Context, config Config) (*crowd, error) {
-	c := &crowd{urls: strings.Split(config.URL, ","), failed: make(chan struct{}), http: &http.Client{
-		Timeout:   callTime,
-		Transport: &http.Transport{MaxIdleConns: gatherers, MaxIdleConnsPerHost: gatherers, MaxConnsPerHost: gatherers},
-	}}
-	var mu sync.Mutex
-	join := func(r *room, index int, id string) (string, error) {
+// gather signs everybody in and gives everybody a seat. The crowd it returns may have to leave even on an error.
+func gather(ctx context.Context, config Config) (*crowd, error) {
+	c := &crowd{
+		urls: strings.Split(config.URL, ","), beats: config.Idle, failed: make(chan struct{}),
+		http: &http.Client{
+			Timeout:   callTime,
+			Transport: &http.Transport{MaxIdleConns: gatherers, MaxIdleConnsPerHost: gatherers, MaxConnsPerHost: gatherers},
+		},
+	}
+	for range config.Rooms {
+		r := &room{crowd: c, members: make([]*member, config.Clients)}
+		for i := range r.members {
+			r.members[i] = &member{room: r, index: i, live: make(chan struct{}), next: make([]int64, config.Clients)}
+		}
+		c.rooms = append(c.rooms, r)
+	}
+	sit := func(m *member, id string) error {
 		ctx, cancel := context.WithTimeout(ctx, callTime)
 		defer cancel()
 		s, err := c.take(ctx, config, id)
-		if err != nil {
-			return "", err
-		}
-		m := &member{room: r, index: index, live: make(chan struct{}), next: make([]int64, config.Clients)}
-		mu.Lock()
-		r.members[index] = m
-		c.clients = append(c.clients, m)
-		c.seats = append(c.seats, s)
-		mu.Unlock()
-		return s.Room.ID, m.connect(ctx, living, s)
-	}
-	ids := make([]string, config.Rooms)
-	for range config.Rooms {
-		c.rooms = append(c.rooms, &room{crowd: c, members: make([]*member, config.Clients)})
-	}
-	err := each(config.Rooms, func(i int) (err error) {
-		ids[i], err = join(c.rooms[i], 0, "")
+		m.seat = s
 		return err
-	})
+	}
+	err := each(config.Rooms, gatherers, func(i int) error { return sit(c.rooms[i].members[0], "") })
 	if err == nil {
-		err = each(config.Rooms*(config.Clients-1), func(k int) error {
-			i := k % config.Rooms
-			_, err := join(c.rooms[i], 1+k/config.Rooms, ids[i])
-			return err
+		err = each(config.Rooms*(config.Clients-1), gatherers, func(k int) error {
+			r := c.rooms[k%config.Rooms]
+			return sit(r.members[1+k/config.Rooms], r.members[0].seat.Room.ID)
 		})
+	}
+	for k := range config.Rooms * config.Clients {
+		if m := c.rooms[k%config.Rooms].members[k/config.Rooms]; m.seat.Room.ID != "" {
+			c.clients = append(c.clients, m)
+		}
 	}
 	return c, err
 }
 
-// each calls do for 0 to n-1, gatherers at a time, and returns the first error.
-func each(n int, do func(int) error) error {
+// connect connects everybody, so many at a time, and returns when all are live.
+func (c *crowd) connect(ctx, living context.Context, config Config) error {
+	return each(len(c.clients), config.Connecting, func(i int) error {
+		ctx, cancel := context.WithTimeout(ctx, callTime)
+		defer cancel()
+		from := ""
+		if n := len(config.Sources); n > 0 {
+			from = config.Sources[i%n]
+		}
+		began := time.Now()
+		err := c.clients[i].connect(ctx, living, from)
+		c.connected.add(time.Since(began))
+		return err
+	})
+}
+
+// each calls do for 0 to n-1, so many at a time, and returns the first error.
+func each(n, atOnce int, do func(int) error) error {
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	errs := make([]error, min(n, gatherers))
+	errs := make([]error, min(n, atOnce))
 	var stop atomic.Bool
 	for g := range errs {
 		wg.Go(func() {
@@ -216,9 +230,12 @@ func (r *room) talk(ctx context.Context, c Config) {
 	timer := time.NewTimer(time.Until(start))
 	defer timer.Stop()
 	var body, out []byte
+	queue := r.members[0].seat.Stomp.Queue
 	for k := 0; ; k++ {
 		m := r.members[k%len(r.members)]
 		due := start.Add(time.Duration(k/len(r.members))*pause + time.Duration(m.index)*step)
+		// Who is late because the one before could not be written at once counts from when it was due: no stall is hidden. Who is
+		// late because a timer is, some tenths of a millisecond, counts from when it fired.
 		if wait := time.Until(due); wait > 0 {
 			timer.Reset(wait)
 			select {
@@ -226,6 +243,7 @@ func (r *room) talk(ctx context.Context, c Config) {
 			case <-ctx.Done():
 				return
 			}
+			due = time.Now()
 		}
 		if ctx.Err() != nil {
 			return
@@ -233,13 +251,12 @@ func (r *room) talk(ctx context.Context, c Config) {
 		if m.lost.Load() {
 			continue
 		}
-		body = appendBody(body[:0], c.Size, m.index, m.sent, due)
+		body = appendBody(body[:0], c.Size, m.index, m.sent, due.UnixNano())
 		out = stomp.AppendFrame(out[:0], stomp.V12, &stomp.Frame{Command: "SEND", Fields: []stomp.Field{
-			{Name: "destination", Value: m.queue}, {Name: "type", Value: kind},
+			{Name: "destination", Value: queue}, {Name: "type", Value: kind},
 			{Name: "content-type", Value: "application/json"},
 		}, Body: body})
-		// Not ctx: a write that is cut short would cut the connection.
-		if err := m.socket.Write(context.WithoutCancel(ctx), websocket.MessageText, out); err != nil {
+		if err := m.socket.write(out); err != nil {
 			m.lost.Store(true)
 			continue
 		}
@@ -336,13 +353,14 @@ func (c *crowd) report(measured time.Duration) *Report {
 // leave gives all seats up, so that the rooms end, and closes the sockets.
 func (c *crowd) leave(ctx context.Context) {
 	c.leaving.Store(true)
-	_ = each(len(c.seats), func(i int) error {
-		_ = c.call(ctx, "/v1/rooms/"+c.seats[i].Room.ID+"/leave", c.seats[i].token, nil, nil)
+	_ = each(len(c.clients), gatherers, func(i int) error {
+		s := &c.clients[i].seat
+		_ = c.call(ctx, "/v1/rooms/"+s.Room.ID+"/leave", s.token, nil, nil)
 		return nil
 	})
 	for _, m := range c.clients {
 		if m.socket != nil {
-			_ = m.socket.CloseNow()
+			_ = m.socket.conn.Close()
 		}
 	}
 	c.http.CloseIdleConnections()

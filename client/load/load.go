@@ -27,6 +27,14 @@ type Config struct {
 	// Patience is how long the end waits for messages that are still under way when nothing arrives any more.
 	// Default 5 s.
 	Patience time.Duration
+	// Connecting is how many connections are being opened at a time; default 32. As many as there are clients is a storm.
+	Connecting int
+	// Sources are addresses of this machine to connect from, in turn: one has about 28,000 ports for one gateway.
+	Sources []string
+	// Idle: nobody talks. They have heart-beats, each 25 s.
+	Idle bool
+	// Metrics are the processes that are measured, by their addresses, with commas; default URL.
+	Metrics string
 	// Progress takes a line each second; default none.
 	Progress io.Writer
 }
@@ -43,6 +51,10 @@ func (c Config) filled() (Config, error) {
 	set(&c.Rooms, 20)
 	set(&c.Clients, 10)
 	set(&c.Size, 100)
+	set(&c.Connecting, 32)
+	if c.Metrics == "" {
+		c.Metrics = c.URL
+	}
 	if c.Game == "" {
 		c.Game = "relay"
 	}
@@ -61,8 +73,8 @@ func (c Config) filled() (Config, error) {
 	switch {
 	case c.URL == "":
 		return c, errors.New("load: no URL of a deployment")
-	case c.Rooms < 1 || c.Clients < 1 || c.Clients > 1000 || c.Rate <= 0 || c.Time < 0 || c.Warmup < 0:
-		return c, errors.New("load: rooms, clients (at most 1,000 a room), rate and times must be positive")
+	case c.Rooms < 1 || c.Clients < 1 || c.Clients > 1000 || c.Rate <= 0 || c.Time < 0 || c.Warmup < 0 || c.Connecting < 1:
+		return c, errors.New("load: rooms, clients (at most 1,000 a room), rate, times and connections at a time must be positive")
 	case c.Size < MinSize || c.Size > 60<<10:
 		return c, fmt.Errorf("load: a message has %d to %d bytes", MinSize, 60<<10)
 	}
@@ -87,7 +99,13 @@ type Report struct {
 	Disordered int64   `json:"out_of_order"`
 	Disagree   int     `json:"rooms_that_disagree"` // whose members saw different orders
 	Dropped    int     `json:"connections_lost"`
-	JoinTime   float64 `json:"join_seconds"` // until everybody was in a room and live
+	SeatTime   float64 `json:"seat_seconds"`    // until everybody was signed in and had a seat
+	JoinTime   float64 `json:"join_seconds"`    // from then until everybody was connected and live
+	JoinP50    float64 `json:"join_p50_ms"`     // of one: socket, sign-in, subscription, snapshot
+	JoinP99    float64 `json:"join_p99_ms"`     //
+	Memory     float64 `json:"memory_kib"`      // a client: what the processes have more than before it was connected
+	CPU        float64 `json:"cpu_percent"`     // of one core, of the processes while it was measured
+	Cost       float64 `json:"cpu_ms_per_1000"` // deliveries
 }
 
 // OK reports whether everything arrived once and in order.
@@ -96,13 +114,20 @@ func (r *Report) OK() bool {
 }
 
 func (r *Report) String() string {
-	return fmt.Sprintf(`%d rooms, %d clients, %.0f s measured, all live after %.2f s
+	joins := 0.0
+	if r.JoinTime > 0 {
+		joins = float64(r.Clients) / r.JoinTime
+	}
+	return fmt.Sprintf(`%d rooms, %d clients, %.0f s measured
+  seats       %10.2f s    (sign-in and join over REST)
+  joins       %10.0f /s   (in %.2f s; p50 %.1f ms, p99 %.1f ms from socket to snapshot)
   sends       %10.0f /s   (%d in all)
   deliveries  %10.0f /s   (%d in all)
   latency     p50 %.2f ms   p95 %.2f ms   p99 %.2f ms   max %.2f ms
+  processes   %10.1f %% of a core, %.2f ms for 1,000 deliveries, %.1f KiB a client
   lost %d, doubled %d, out of order %d, rooms that disagree %d, connections lost %d`,
-		r.Rooms, r.Clients, r.Seconds, r.JoinTime, r.SendRate, r.Sent, r.Rate, r.Delivered,
-		r.P50, r.P95, r.P99, r.Max, r.Lost, r.Doubled, r.Disordered, r.Disagree, r.Dropped)
+		r.Rooms, r.Clients, r.Seconds, r.SeatTime, joins, r.JoinTime, r.JoinP50, r.JoinP99, r.SendRate, r.Sent, r.Rate, r.Delivered,
+		r.P50, r.P95, r.P99, r.Max, r.CPU, r.Cost, r.Memory, r.Lost, r.Doubled, r.Disordered, r.Disagree, r.Dropped)
 }
 
 // Run joins everybody, lets them talk, waits for what is under way, and leaves. When ctx ends early it measures what
@@ -115,45 +140,60 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	// Connections outlive ctx: a cancelled context would cut the sockets before the last messages are counted.
 	living, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	started := time.Now()
-	crowd, err := gather(ctx, living, c)
+	began := time.Now()
+	crowd, err := gather(ctx, c)
 	defer crowd.leave(living)
 	if err != nil {
 		return nil, err
 	}
-	joined := time.Since(started)
-	say(c.Progress, "%d clients in %d rooms are live after %.2f s\n", len(crowd.clients), len(crowd.rooms), joined.Seconds())
+	seated := time.Since(began)
+	before := look(ctx, c.Metrics)
+	began = time.Now()
+	if err := crowd.connect(ctx, living, c); err != nil {
+		return nil, err
+	}
+	joined := time.Since(began)
+	say(c.Progress, "%d clients in %d rooms have seats after %.2f s, and are live %.2f s later\n", len(crowd.clients), len(crowd.rooms),
+		seated.Seconds(), joined.Seconds())
 
 	window := newWindow(time.Now(), c)
 	for _, m := range crowd.clients {
 		m.window.Store(window)
 	}
-	talking, hush := context.WithDeadline(ctx, window.end)
+	usage := watchUsage(ctx, c, window)
+	talking, hush := context.WithDeadline(ctx, time.Unix(0, window.end))
 	defer hush()
-	var talkers sync.WaitGroup
-	for _, r := range crowd.rooms {
-		talkers.Go(func() { r.talk(talking, c) })
-	}
 	watched := make(chan struct{})
 	watching, unwatch := context.WithCancel(ctx)
 	go func() { defer close(watched); crowd.watch(watching, c.Progress) }()
-	talkers.Wait()
-	measured := min(max(time.Since(window.begin), 0), c.Time)
+	if c.Idle {
+		<-talking.Done()
+	} else {
+		var talkers sync.WaitGroup
+		for _, r := range crowd.rooms {
+			talkers.Go(func() { r.talk(talking, c) })
+		}
+		talkers.Wait()
+	}
+	measured := min(max(time.Duration(time.Now().UnixNano()-window.begin), 0), c.Time)
+	used := <-usage
 	crowd.settle(ctx, c.Patience)
 	unwatch()
 	<-watched
 
 	report := crowd.report(measured)
-	report.JoinTime = joined.Seconds()
+	report.SeatTime, report.JoinTime = seated.Seconds(), joined.Seconds()
+	report.JoinP50, report.JoinP99 = crowd.connected.quantile(0.5), crowd.connected.quantile(0.99)
+	used.tell(report, before)
 	return report, nil
 }
 
-// window is when deliveries are measured.
-type window struct{ begin, end time.Time }
+// window is when deliveries are measured: nanoseconds since 1970.
+type window struct{ begin, end int64 }
 
 func newWindow(now time.Time, c Config) *window {
 	begin := now.Add(c.Warmup)
-	return &window{begin, begin.Add(c.Time)}
+	return &window{begin.UnixNano(), begin.Add(c.Time).UnixNano()}
 }
 
 func say(w io.Writer, format string, args ...any) {

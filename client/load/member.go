@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"io"
 	"strconv"
 	"sync/atomic"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"github.com/madang-games/madang/web/stomp"
 )
@@ -19,16 +15,19 @@ import (
 type member struct {
 	room   *room
 	index  int // in the room
-	socket *websocket.Conn
-	stomp  *stomp.Decoder
-	queue  string
+	seat   seat
+	socket *socket
+	stream stream
 	live   chan struct{} // closed once the snapshot is there
 	lost   atomic.Bool
 	window atomic.Pointer[window]
 
 	isLive bool
+	now    int64         // when what is being read arrived: nanoseconds since 1970
 	next   []int64       // number of the next message of each sender
-	order  atomic.Uint64 // hash of all message-ids, in the order of their coming
+	hash   uint64        // of all message-ids, in the order of their coming
+	order  atomic.Uint64 // the same, for others
+	got    int64         // deliveries that the tally has not been told yet
 
 	sent int64 // by the room's talker
 }
@@ -38,28 +37,33 @@ const kind = "load"
 
 var errRefused = errors.New("refused")
 
-// connect opens the socket, signs in and subscribes. living bounds the connection.
-func (m *member) connect(ctx, living context.Context, s seat) error {
-	socket, _, err := websocket.Dial(ctx, s.Stomp.URL, &websocket.DialOptions{
-		Subprotocols: []string{stomp.V12.Subprotocol()}, CompressionMode: websocket.CompressionDisabled,
-	})
+const (
+	firstBuffer = 4 << 10  // of a reader
+	mostBuffer  = 64 << 10 // of one that reads full buffers
+)
+
+// connect opens the socket, signs in, subscribes and waits for the room. living bounds the connection.
+func (m *member) connect(ctx, living context.Context, from string) error {
+	socket, rest, err := dial(ctx, m.seat.Stomp.URL, from, stomp.V12.Subprotocol())
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	socket.SetReadLimit(8 << 20)
-	m.socket, m.queue = socket, s.Stomp.Queue
-	m.stomp = stomp.NewDecoder(stomp.Limits{BodyBytes: 1 << 20})
+	m.socket, m.stream.socket = socket, socket
+	beats := "0,0"
+	if m.room.crowd.beats {
+		beats = "25000,25000"
+	}
 	hello := stomp.AppendFrame(nil, stomp.V12, &stomp.Frame{Command: "CONNECT", Fields: []stomp.Field{
 		{Name: "accept-version", Value: "1.2"}, {Name: "host", Value: "madang"},
-		{Name: "passcode", Value: s.token}, {Name: "heart-beat", Value: "0,0"},
+		{Name: "passcode", Value: m.seat.token}, {Name: "heart-beat", Value: beats},
 	}})
 	hello = stomp.AppendFrame(hello, stomp.V12, &stomp.Frame{Command: "SUBSCRIBE", Fields: []stomp.Field{
-		{Name: "destination", Value: s.Stomp.Topic}, {Name: "id", Value: "room"},
+		{Name: "destination", Value: m.seat.Stomp.Topic}, {Name: "id", Value: "room"},
 	}})
-	if err := socket.Write(ctx, websocket.MessageText, hello); err != nil {
+	if err := socket.write(hello); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
-	go m.read(living)
+	go m.read(living, rest)
 	select {
 	case <-m.live:
 		return nil
@@ -70,27 +74,40 @@ func (m *member) connect(ctx, living context.Context, s seat) error {
 	}
 }
 
-// read takes everything that comes until the socket ends.
-func (m *member) read(living context.Context) {
-	// Once for the socket: handed to Reader, living would be watched anew for each message.
-	defer context.AfterFunc(living, func() { _ = m.socket.CloseNow() })()
-	buffer := make([]byte, 32<<10)
+// read takes everything that comes, rest first, until the socket ends.
+func (m *member) read(living context.Context, rest []byte) {
+	if wrong := m.stream.push(rest, m.take); wrong != nil {
+		m.end(living, wrong)
+		return
+	}
+	buffer := make([]byte, firstBuffer)
 	for {
-		_, r, err := m.socket.Reader(context.Background())
-		for err == nil {
-			var n int
-			n, err = r.Read(buffer)
-			if n > 0 {
-				if wrong := m.stomp.Push(buffer[:n], m.take); wrong != nil {
-					m.end(living, wrong)
-					return
-				}
+		n, err := m.socket.conn.Read(buffer)
+		if n > 0 {
+			m.now = time.Now().UnixNano()
+			wrong := m.stream.push(buffer[:n], m.take)
+			m.publish()
+			if wrong != nil {
+				m.end(living, wrong)
+				return
+			}
+			if n == len(buffer) && n < mostBuffer {
+				buffer = make([]byte, mostBuffer)
 			}
 		}
-		if !errors.Is(err, io.EOF) {
+		if err != nil {
 			m.end(living, err)
 			return
 		}
+	}
+}
+
+// publish tells the others what has been read.
+func (m *member) publish() {
+	if m.got > 0 {
+		m.order.Store(m.hash)
+		m.room.tally.delivered.Add(m.got)
+		m.got = 0
 	}
 }
 
@@ -101,35 +118,32 @@ func (m *member) end(living context.Context, why error) {
 	}
 }
 
-func (m *member) take(f *stomp.Frame) error {
-	if f.Command == "ERROR" {
-		code, _ := f.Get("code")
-		text, _ := f.Get("message")
-		return fmt.Errorf("%w: %s: %s", errRefused, code, text)
-	}
-	if f.Command != "MESSAGE" {
+func (m *member) take(f *frame) error {
+	switch string(f.command) {
+	case "ERROR":
+		return fmt.Errorf("%w: %s: %s", errRefused, f.code, f.text)
+	case "MESSAGE":
+	default:
 		return nil
 	}
-	switch typ, _ := f.Get("type"); typ {
+	switch string(f.kind) {
+	case kind:
+		return m.count(f.body, f.id)
 	case "$snapshot":
 		if !m.isLive {
 			m.isLive = true
 			close(m.live)
 		}
-	case kind:
-		id, _ := f.Get("message-id")
-		return m.count(f.Body, id)
 	case "error":
-		code, _ := f.Get("code")
-		return fmt.Errorf("%w: %s", errRefused, code)
+		return fmt.Errorf("%w: %s", errRefused, f.code)
 	}
 	return nil
 }
 
 // count checks one message of the load against what must come next.
-func (m *member) count(body []byte, id string) error {
-	sender, number, due, err := parse(body)
-	if err != nil || sender >= len(m.next) {
+func (m *member) count(body, id []byte) error {
+	sender, number, due, ok := parse(body)
+	if !ok || sender >= len(m.next) {
 		return fmt.Errorf("not a message of this load: %.80q", body)
 	}
 	t := &m.room.tally
@@ -142,18 +156,13 @@ func (m *member) count(body []byte, id string) error {
 	default: // a double, or one that comes late
 		t.late.Add(1)
 	}
-	h := fnv.New64a()
-	var was [8]byte
-	for i := range was {
-		was[i] = byte(m.order.Load() >> (8 * i))
+	for _, c := range id { // FNV-1a
+		m.hash = (m.hash ^ uint64(c)) * 1099511628211
 	}
-	h.Write(was[:])
-	io.WriteString(h, id)
-	m.order.Store(h.Sum64())
-
-	t.delivered.Add(1)
-	if w := m.window.Load(); w != nil && !due.Before(w.begin) && due.Before(w.end) {
-		m.room.crowd.latency.add(time.Since(due))
+	m.hash *= 1099511628211
+	m.got++
+	if w := m.window.Load(); w != nil && due >= w.begin && due < w.end {
+		m.room.crowd.latency.add(time.Duration(m.now - due))
 	}
 	return nil
 }
@@ -168,18 +177,18 @@ const (
 	numN   = 10
 	dueAt  = numAt + numN + len(`","due":"`)
 	dueN   = 20
-	frame  = len(`{"from":"","n":"","due":"","pad":""}`) + fromN + numN + dueN
+	whole  = len(`{"from":"","n":"","due":"","pad":""}`) + fromN + numN + dueN
 )
 
-func appendBody(dst []byte, size, sender int, number int64, due time.Time) []byte {
+func appendBody(dst []byte, size, sender int, number, due int64) []byte {
 	dst = append(dst, `{"from":"`...)
 	dst = appendPadded(dst, int64(sender), fromN)
 	dst = append(dst, `","n":"`...)
 	dst = appendPadded(dst, number, numN)
 	dst = append(dst, `","due":"`...)
-	dst = appendPadded(dst, due.UnixNano(), dueN)
+	dst = appendPadded(dst, due, dueN)
 	dst = append(dst, `","pad":"`...)
-	for range size - frame {
+	for range size - whole {
 		dst = append(dst, 'x')
 	}
 	return append(dst, `"}`...)
@@ -194,22 +203,20 @@ func appendPadded(dst []byte, v int64, width int) []byte {
 	return append(dst, text...)
 }
 
-var errBody = errors.New("not a body of this load")
-
-func parse(body []byte) (sender int, number int64, due time.Time, err error) {
-	if len(body) < frame {
-		return 0, 0, due, errBody
+func parse(body []byte) (sender int, number, due int64, ok bool) {
+	if len(body) < whole {
+		return 0, 0, 0, false
 	}
 	s, ok1 := digits(body[fromAt : fromAt+fromN])
 	n, ok2 := digits(body[numAt : numAt+numN])
 	d, ok3 := digits(body[dueAt : dueAt+dueN])
-	if !ok1 || !ok2 || !ok3 {
-		return 0, 0, due, errBody
-	}
-	return int(s), n, time.Unix(0, d), nil
+	return int(s), n, d, ok1 && ok2 && ok3
 }
 
 func digits(text []byte) (v int64, ok bool) {
+	if len(text) > 20 {
+		return 0, false
+	}
 	for _, c := range text {
 		if c < '0' || c > '9' {
 			return 0, false

@@ -1,14 +1,12 @@
 package load
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -155,10 +153,7 @@ func (v *visitors) sample(ctx context.Context, took *histogram, done *atomic.Int
 	tick := time.NewTicker(sampleTime)
 	defer tick.Stop()
 	for {
-		mib := 0.0
-		for _, u := range v.urls {
-			mib += v.resident(strings.TrimRight(u, "/")) / (1 << 20)
-		}
+		mib := look(ctx, v.config.URL).resident / (1 << 20)
 		v.report.Memory = append(v.report.Memory, mib)
 		say(v.config.Progress, "%d reads, p99 %.2f ms, %.0f MiB\n", done.Load(), took.quantile(0.99), mib)
 		select {
@@ -167,20 +162,4 @@ func (v *visitors) sample(ctx context.Context, took *histogram, done *atomic.Int
 			return
 		}
 	}
-}
-
-// resident is a process's memory in bytes; 0 when it does not say.
-func (v *visitors) resident(base string) float64 {
-	answer, err := v.http.Get(base + "/metrics")
-	if err != nil {
-		return 0
-	}
-	defer answer.Body.Close()
-	for lines := bufio.NewScanner(io.LimitReader(answer.Body, 8<<20)); lines.Scan(); {
-		if text, found := strings.CutPrefix(lines.Text(), "process_resident_memory_bytes "); found {
-			n, _ := strconv.ParseFloat(text, 64)
-			return n
-		}
-	}
-	return 0
 }

@@ -13,20 +13,24 @@ import (
 
 // loadCmd measures a running deployment.
 type loadCmd struct {
-	URL     string        `default:"http://localhost:8080" env:"MADANG_URL" help:"Address of the deployment, or of several lobbies with commas (${default})."`
-	Game    string        `default:"relay" help:"A game that relays what it does not know (${default})."`
-	Rooms   int           `default:"20" help:"Rooms (${default})."`
-	Clients int           `default:"10" help:"Clients in each room (${default})."`
-	Rate    float64       `default:"10" help:"Messages a second of each client (${default})."`
-	Size    int           `default:"100" help:"Bytes of a message (${default})."`
-	Time    time.Duration `default:"30s" help:"How long to measure (${default})."`
-	Warmup  time.Duration `default:"2s" help:"How long to talk before measuring (${default})."`
-	Lobby   bool          `help:"Measure the lobby instead: everybody comes at once, then reads at a steady rate while others come and go."`
-	Players int           `default:"2000" help:"With --lobby: players who come at once (${default})."`
-	Reads   float64       `default:"2000" help:"With --lobby: calls that read, a second (${default})."`
-	Churn   float64       `default:"10" help:"With --lobby: players a second who come, speak once and leave (${default})."`
-	JSON    bool          `name:"json" help:"Print the report as JSON."`
-	Quiet   bool          `help:"No progress lines."`
+	URL        string        `default:"http://localhost:8080" env:"MADANG_URL" help:"Address of the deployment, or of several lobbies with commas (${default})."`
+	Game       string        `default:"relay" help:"A game that relays what it does not know (${default})."`
+	Rooms      int           `default:"20" help:"Rooms (${default})."`
+	Clients    int           `default:"10" help:"Clients in each room (${default})."`
+	Rate       float64       `default:"10" help:"Messages a second of each client (${default})."`
+	Size       int           `default:"100" help:"Bytes of a message (${default})."`
+	Time       time.Duration `default:"30s" help:"How long to measure (${default})."`
+	Warmup     time.Duration `default:"2s" help:"How long to talk before measuring (${default})."`
+	Connecting int           `default:"32" help:"Connections that are being opened at a time (${default})."`
+	Sources    []string      `placeholder:"ADDR" help:"Addresses of this machine to connect from, in turn."`
+	Idle       bool          `help:"Nobody talks; they have heart-beats."`
+	Metrics    string        `placeholder:"URL" help:"Processes whose CPU and memory are measured, with commas; default: those of --url."`
+	Lobby      bool          `help:"Measure the lobby instead: everybody comes at once, then reads at a steady rate while others come and go."`
+	Players    int           `default:"2000" help:"With --lobby: players who come at once (${default})."`
+	Reads      float64       `default:"2000" help:"With --lobby: calls that read, a second (${default})."`
+	Churn      float64       `default:"10" help:"With --lobby: players a second who come, speak once and leave (${default})."`
+	JSON       bool          `name:"json" help:"Print the report as JSON."`
+	Quiet      bool          `help:"No progress lines."`
 }
 
 // errLoad is what a run ends with that saw a loss, a double or a wrong order.
@@ -37,7 +41,7 @@ func (c *loadCmd) Run(ctx context.Context) error {
 		return c.lobby(ctx)
 	}
 	config := load.Config{URL: c.URL, Game: c.Game, Rooms: c.Rooms, Clients: c.Clients, Rate: c.Rate, Size: c.Size,
-		Time: c.Time, Warmup: c.Warmup}
+		Time: c.Time, Warmup: c.Warmup, Connecting: c.Connecting, Sources: c.Sources, Idle: c.Idle, Metrics: c.Metrics}
 	if !c.Quiet {
 		config.Progress = os.Stderr
 	}
