@@ -74,7 +74,6 @@ func (s *session) connect(f *stomp.Frame) error {
 	}})
 	if ours > 0 {
 		s.beat.Store(int64(max(ours, beatEvery) * 4 / 5)) // early, as the way to the client takes time
-		s.out.ring()
 	}
 	s.acknowledge(f)
 	s.g.log.Debug("signed in", "conn", s.id, "user", user.User, "address", s.address, "version", version.String())

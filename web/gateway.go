@@ -6,11 +6,9 @@
 package web
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -62,6 +60,8 @@ type Gateway struct {
 	drains    time.Time // since when draining
 	sessions  map[*session]struct{}
 	open      sync.WaitGroup // sessions
+	hush      func()         // ends the pulse of the sessions
+	pulses    sync.WaitGroup
 	users     map[string][]*session
 	addresses map[string]int
 }
@@ -126,8 +126,8 @@ func (g *Gateway) Ready() error {
 	return nil
 }
 
-// ServeHTTP upgrades the request and serves the connection until it is over. What is no WebSocket, comes from a foreign
-// page or exceeds the limits is answered in HTTP.
+// ServeHTTP upgrades the request and returns; the connection is served until it is over, which Run waits for. What is no WebSocket,
+// comes from a foreign page or exceeds the limits is answered in HTTP.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := &session{
 		g: g, id: broker.NewConn(g.process), address: g.address(r),
@@ -136,22 +136,25 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		bucket:  newBucket(g.limits.Rate, g.limits.Burst, time.Now()),
 	}
 	s.version.Store(uint32(stomp.V12))
+	s.out.limit, s.out.written, s.out.broken = g.limits.WriteTime, g.wrote, s.broken
 	s.ctx, s.cancel = context.WithCancel(g.life)
-	defer s.cancel()
 	if status, reason := g.admit(s); status != 0 {
 		g.metrics.rejected.WithLabelValues(reason).Inc()
 		g.log.Debug("connection refused", "reason", reason, "address", s.address)
+		s.cancel()
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, reason, status)
 		return
 	}
 	// Where there is no deadline to be set there is no socket to be stuck. The upgrade takes it away again.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(g.limits.WriteTime))
-	upgrade := hijack{ResponseWriter: w}
+	upgrade := hijack{ResponseWriter: w, out: s.out}
 	conn, err := websocket.Accept(&upgrade, r, &g.accept)
 	if err != nil {
 		g.metrics.rejected.WithLabelValues("handshake").Inc()
 		g.log.Debug("no WebSocket came about", "address", s.address, "origin", r.Header.Get("Origin"), "err", err)
+		s.cancel()
+		s.out.abandon()
 		g.signOut(s)
 		return
 	}
@@ -159,19 +162,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	s.conn, s.socket = conn, upgrade.socket
 	g.mu.Unlock()
-	s.serve()
-}
-
-// hijack remembers the socket below the WebSocket, which alone can be cut while a closing handshake is under way.
-type hijack struct {
-	http.ResponseWriter
-	socket net.Conn
-}
-
-func (h *hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	socket, buffers, err := http.NewResponseController(h.ResponseWriter).Hijack()
-	h.socket = socket
-	return socket, buffers, err
+	go s.serve() // what HTTP held for the request is given back
 }
 
 // admit counts s in, or says why not.
@@ -186,9 +177,20 @@ func (g *Gateway) admit(s *session) (status int, reason string) {
 	case g.limits.PerAddress > 0 && g.addresses[s.address] >= g.limits.PerAddress:
 		return http.StatusTooManyRequests, "too_many_connections_of_address"
 	}
+	if len(g.sessions) == 0 {
+		quit := make(chan struct{})
+		g.hush = func() { close(quit) }
+		g.pulses.Go(func() { g.pulse(quit) })
+	}
 	g.sessions[s] = struct{}{}
 	g.addresses[s.address]++
 	g.open.Add(1)
 	g.metrics.connections.Inc()
 	return 0, ""
+}
+
+// wrote counts a write to a client.
+func (g *Gateway) wrote(bytes int) {
+	g.metrics.writes.Inc()
+	g.metrics.bytesOut.Add(float64(bytes))
 }

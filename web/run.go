@@ -137,6 +137,7 @@ func (g *Gateway) sendAway() {
 	done := make(chan struct{})
 	go func() {
 		g.open.Wait()
+		g.pulses.Wait()
 		g.keepers.Wait() // no session is left to give them anything
 		close(done)
 	}()

@@ -18,8 +18,8 @@ import (
 	"github.com/madang-games/madang/web/stomp"
 )
 
-// session is one connection. Two goroutines serve it: read, which is that of the HTTP request and does what the
-// client's frames ask, one at a time, and write.
+// session is one connection. One goroutine serves it, which reads and does what the client's frames ask, one at a time. Others write,
+// through out.
 type session struct {
 	g       *Gateway
 	conn    *websocket.Conn // set under g.mu
@@ -29,7 +29,7 @@ type session struct {
 	ctx     context.Context // ends with the session
 	cancel  context.CancelFunc
 	out     *outbox
-	wrote   chan struct{} // closed when write has returned
+	wrote   chan struct{} // closed when nothing is written any more, and the socket is closed
 	dog     watchdog
 	version atomic.Uint32 // stomp.Version
 	beat    atomic.Int64  // after how many nanoseconds without a write a heart-beat is due; 0: never
@@ -51,6 +51,7 @@ type session struct {
 
 	mu     sync.Mutex
 	why    string // reason of the end; "": it lives
+	served bool   // there is a socket to be closed in the end
 	subs   map[string]*subscription
 	left   bool   // subscriptions have been given up; no new ones
 	orders uint64 // subscriptions to rooms so far
@@ -70,11 +71,16 @@ var (
 	refuseNoHeartBeat = refuse(codeNoHeartBeat, "no heart-beat came for too long; come back")
 )
 
-// serve reads until the session is over, and returns when both its goroutines are done with the socket.
+// serve reads until the session is over, and returns when all are done with the socket.
 func (s *session) serve() {
-	go s.write()
-	s.dog.bite = func(why *refusal) { s.end(why, "") }
+	s.mu.Lock()
+	s.served = true
+	if s.why != "" {
+		go s.ending()
+	}
+	s.mu.Unlock()
 	s.dog.wait(s.g.limits.ConnectTime, refuseConnectTime)
+	s.out.open(s.socket)
 	err := s.read()
 	s.dog.stop()
 	var bad *stomp.Error
@@ -88,6 +94,29 @@ func (s *session) serve() {
 	}
 	<-s.wrote
 	s.g.signOut(s)
+}
+
+// ending closes the socket once what is to be written has been. The subscriptions are given up before, as that may take time.
+func (s *session) ending() {
+	defer close(s.wrote)
+	<-s.out.ended
+	s.leave()
+	reason := s.reason()
+	if reason == endLost || reason == endWriteTime {
+		s.conn.CloseNow()
+		return
+	}
+	s.conn.Close(statusOf(reason), reason) // waits for the client's answer, 10 s at most
+}
+
+// broken is called when nothing can be written any more.
+func (s *session) broken(err error) {
+	reason := endLost
+	if timedOut(err) {
+		reason = endWriteTime
+	}
+	s.finish(reason, packet{}, true)
+	s.socket.Close()
 }
 
 // read takes WebSocket messages until one of them, or the socket, ends the session. Where messages begin and end means
@@ -181,12 +210,16 @@ func (s *session) finish(reason string, last packet, forget bool) bool {
 		s.why = reason
 	}
 	user := s.user.User
+	served := s.served
 	s.mu.Unlock()
 	if !first {
 		return false
 	}
 	s.cancel()
 	s.out.close(last, forget)
+	if served {
+		go s.ending()
+	}
 	s.g.metrics.disconnects.WithLabelValues(reason).Inc()
 	level := slog.LevelInfo
 	if reason == endDisconnect || reason == endLost {

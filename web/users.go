@@ -42,7 +42,9 @@ func (s *session) newerThan(since int64, conn string) bool {
 func (g *Gateway) signOut(s *session) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.sessions, s)
+	if delete(g.sessions, s); len(g.sessions) == 0 {
+		g.hush()
+	}
 	if g.addresses[s.address]--; g.addresses[s.address] <= 0 {
 		delete(g.addresses, s.address)
 	}

@@ -6,47 +6,34 @@ import (
 )
 
 // watchdog bites when what it waits for does not come in time. Its owner moves it from one wait to the next; only the
-// last one counts. Set bite before its first use.
+// last one counts. It notices when it is looked at.
 type watchdog struct {
-	bite func(why *refusal) // called in a goroutine of its own
-
-	mu    sync.Mutex
-	timer *time.Timer
-	due   time.Time
-	why   *refusal // nil: it waits for nothing
+	mu  sync.Mutex
+	due time.Time
+	why *refusal // nil: it waits for nothing
 }
 
 // wait bites with why after d, unless wait or stop is called before.
 func (w *watchdog) wait(d time.Duration, why *refusal) {
+	due := time.Now().Add(d)
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.due, w.why = time.Now().Add(d), why
-	if w.timer == nil {
-		w.timer = time.AfterFunc(d, w.ring)
-	} else {
-		w.timer.Reset(d)
-	}
+	w.due, w.why = due, why
+	w.mu.Unlock()
 }
 
 // stop makes it wait for nothing.
 func (w *watchdog) stop() {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.why = nil
-	if w.timer != nil {
-		w.timer.Stop()
-	}
+	w.mu.Unlock()
 }
 
-// ring is called by the timer, which may have been moved in the same moment.
-func (w *watchdog) ring() {
+// look returns why it bites, nil: it does not. It bites once.
+func (w *watchdog) look(now time.Time) (why *refusal) {
 	w.mu.Lock()
-	why := w.why
-	if time.Now().Before(w.due) {
-		why = nil
+	defer w.mu.Unlock()
+	if w.why != nil && !now.Before(w.due) {
+		why, w.why = w.why, nil
 	}
-	w.mu.Unlock()
-	if why != nil {
-		w.bite(why)
-	}
+	return why
 }

@@ -1,134 +1,132 @@
 package web
 
 import (
-	"context"
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"net"
+	"net/http"
 	"sync"
-	"time"
-
-	"github.com/coder/websocket"
 )
 
-// joinBytes is the size up to which waiting frames are joined into one WebSocket message. Clients bound what they
-// read; a larger message comes about only where one frame is larger.
-const joinBytes = 16 << 10
+// What a client is sent is framed here (RFC 6455, section 5.2) and written by its outbox, many frames with one call to the system.
+// The library below does the handshake, reads, answers pings and closes; what it writes to that end goes through the outbox too.
+
+const (
+	// joinBytes is the size up to which waiting frames are joined into one WebSocket message. Clients bound what they
+	// read; a larger message comes about only where one packet is larger.
+	joinBytes = 16 << 10
+	// gatherBytes is the size from which on no more is gathered for one write.
+	gatherBytes = 64 << 10
+)
 
 var writeBuffers = sync.Pool{New: func() any { b := make([]byte, 0, joinBytes); return &b }}
 
-// write is the one goroutine that writes to the socket. It ends when the outbox is closed and empty, or the socket
-// broken; then the subscriptions are given up and the socket is closed.
-func (s *session) write() {
-	defer close(s.wrote)
-	stuck := time.AfterFunc(time.Hour, func() {
-		s.finish(endWriteTime, packet{}, true)
-		s.socket.Close()
-	})
-	stuck.Stop()
-	defer stuck.Stop()
-	put := func(kind websocket.MessageType, p []byte) error {
-		stuck.Reset(s.g.limits.WriteTime)
-		err := s.conn.Write(context.Background(), kind, p)
-		stuck.Stop()
-		s.g.metrics.writes.Inc()
-		s.g.metrics.bytesOut.Add(float64(len(p)))
-		return err
-	}
-	last, err := s.writeAll(put)
-	s.leave()
-	if err != nil || !last {
-		s.finish(endLost, packet{}, true)
-		s.conn.CloseNow()
-		return
-	}
-	reason := s.reason()
-	if reason == endLost || reason == endWriteTime {
-		s.conn.CloseNow()
-		return
-	}
-	s.conn.Close(statusOf(reason), reason) // waits for the client's answer, 10 s at most
-}
-
-// writeAll writes what the outbox gives, and heart-beats in between, until the outbox ends (last) or put fails.
-func (s *session) writeAll(put func(websocket.MessageType, []byte) error) (last bool, err error) {
-	var (
-		beat  *time.Timer
-		beats <-chan time.Time
-		wrote = time.Now()
-	)
-	defer func() {
-		if beat != nil {
-			beat.Stop()
-		}
-	}()
-	for {
-		some, last, err := s.writeSome(put)
-		if err != nil || last {
-			return last, err
-		}
-		if some {
-			wrote = time.Now()
-			continue
-		}
-		every := time.Duration(s.beat.Load())
-		if every > 0 && beat == nil {
-			beat = time.NewTimer(every)
-			beats = beat.C
-		}
-		select {
-		case <-s.out.wake:
-		case <-beats:
-			idle := time.Since(wrote)
-			if idle >= every {
-				if err := put(websocket.MessageText, []byte{'\n'}); err != nil {
-					return false, err
-				}
-				wrote, idle = time.Now(), 0
-			}
-			beat.Reset(every - idle)
-		}
+func keepBuffer(b *[]byte) {
+	if cap(*b) <= 2*gatherBytes {
+		writeBuffers.Put(b)
 	}
 }
 
-// taking is how many packets the writer takes out of the outbox at a time.
-const taking = 64
-
-var takeBuffers = sync.Pool{New: func() any { return new([taking]packet) }}
-
-// writeSome writes some of what waits, if anything does, and says whether nothing will follow it.
-func (s *session) writeSome(put func(websocket.MessageType, []byte) error) (some, last bool, err error) {
-	taken := takeBuffers.Get().(*[taking]packet)
-	n, last := s.out.take(taken[:])
-	for rest := taken[:n]; len(rest) > 0 && err == nil; {
-		var joined, bytes int
-		joined, bytes, err = putJoined(rest, put)
-		s.out.written(joined, bytes)
-		rest = rest[joined:]
+// gatherLocked takes what waits, up to about gatherBytes, as WebSocket messages, and says how many frames they hold.
+func (o *outbox) gatherLocked(dst []byte) (_ []byte, frames int) {
+	done := 0
+	for done < len(o.waiting) && (len(dst) == 0 || len(dst) < gatherBytes) {
+		n, size := joined(o.waiting[done:])
+		first := &o.waiting[done]
+		if !first.raw {
+			dst = appendHead(dst, first.binary, size)
+		}
+		for i := range o.waiting[done : done+n] {
+			p := &o.waiting[done+i]
+			dst = append(dst, p.head...)
+			dst = append(dst, p.body...)
+			frames += p.count()
+		}
+		o.bytes -= size
+		done += n
 	}
-	clear(taken[:n])
-	takeBuffers.Put(taken)
-	return n > 0, last && err == nil, err
+	if done == len(o.waiting) {
+		o.emptyLocked()
+		return dst, frames
+	}
+	left := copy(o.waiting, o.waiting[done:])
+	clear(o.waiting[left:])
+	o.waiting = o.waiting[:left]
+	return dst, frames
 }
 
-// putJoined writes the first packets as one WebSocket message and says how many they were. A message is text where
-// all of it is valid UTF-8.
-func putJoined(packets []packet, put func(websocket.MessageType, []byte) error) (n, bytes int, err error) {
-	kind := websocket.MessageText
-	if packets[0].binary {
-		kind = websocket.MessageBinary
+// joined says how many of the packets make the next WebSocket message, and their size. A message is text where all of it is
+// valid UTF-8.
+func joined(packets []packet) (n, size int) {
+	first := &packets[0]
+	n, size = 1, first.size()
+	if first.raw {
+		return n, size
 	}
-	buffer := writeBuffers.Get().(*[]byte)
-	joined := (*buffer)[:0]
 	for ; n < len(packets); n++ {
 		p := &packets[n]
-		if n > 0 && (p.binary != packets[0].binary || len(joined)+p.size() > joinBytes) {
+		if p.raw || p.binary != first.binary || size+p.size() > joinBytes {
 			break
 		}
-		joined = append(joined, p.head...)
-		joined = append(joined, p.body...)
+		size += p.size()
 	}
-	err = put(kind, joined)
-	if cap(joined) <= 4*joinBytes {
-		*buffer = joined
-		writeBuffers.Put(buffer)
+	return n, size
+}
+
+// appendHead appends the head of a server's frame.
+func appendHead(dst []byte, binaryData bool, size int) []byte {
+	opcode := byte(0x81) // text, whole
+	if binaryData {
+		opcode = 0x82
 	}
-	return n, len(joined), err
+	switch {
+	case size < 126:
+		return append(dst, opcode, byte(size))
+	case size < 1<<16:
+		return binary.BigEndian.AppendUint16(append(dst, opcode, 126), uint16(size))
+	default:
+		return binary.BigEndian.AppendUint64(append(dst, opcode, 127), uint64(size))
+	}
+}
+
+// edge is the socket as the library below sees it: it reads from it, and what it writes, control frames, takes its turn.
+type edge struct {
+	net.Conn
+	ahead []byte // read already
+	out   *outbox
+}
+
+func (e *edge) Read(p []byte) (int, error) {
+	if len(e.ahead) > 0 {
+		n := copy(p, e.ahead)
+		e.ahead = e.ahead[n:]
+		return n, nil
+	}
+	return e.Conn.Read(p)
+}
+
+func (e *edge) Write(p []byte) (int, error) {
+	if err := e.out.control(bytes.Clone(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// hijack gives the library below an edge, with buffers of the size that control frames and heads need: what is larger passes them by.
+type hijack struct {
+	http.ResponseWriter
+	out    *outbox
+	socket net.Conn
+}
+
+func (h *hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	socket, buffers, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	h.socket = socket
+	ahead, _ := buffers.Reader.Peek(buffers.Reader.Buffered())
+	e := &edge{Conn: socket, ahead: bytes.Clone(ahead), out: h.out}
+	return e, bufio.NewReadWriter(bufio.NewReaderSize(e, 512), bufio.NewWriterSize(e, 256)), nil
 }

@@ -1,0 +1,44 @@
+package web
+
+import "time"
+
+// pulseEvery is how often all connections are looked at: whether one is too late with something, or needs a heart-beat. So
+// none of them has timers of its own.
+const pulseEvery = 500 * time.Millisecond
+
+// pulse looks at all connections until there is none. It is started with the first one.
+func (g *Gateway) pulse(quit <-chan struct{}) {
+	ticker := time.NewTicker(pulseEvery)
+	defer ticker.Stop()
+	var all []*session
+	for {
+		select {
+		case <-quit:
+			return
+		case <-ticker.C:
+		}
+		all = all[:0]
+		g.mu.Lock()
+		for s := range g.sessions {
+			all = append(all, s)
+		}
+		g.mu.Unlock()
+		now := time.Now()
+		for _, s := range all {
+			s.pulse(now)
+		}
+		clear(all)
+	}
+}
+
+var heartBeat = []byte{'\n'}
+
+func (s *session) pulse(now time.Time) {
+	if why := s.dog.look(now); why != nil {
+		s.end(why, "")
+		return
+	}
+	if every := s.beat.Load(); every > 0 && now.UnixNano()-s.out.last.Load() >= every {
+		s.out.offer(packet{head: heartBeat})
+	}
+}
