@@ -62,7 +62,7 @@ type Rooms interface {
 // Sender speaks to rooms. Safe for concurrent use; the order of two Sends to one room is fixed only when the second
 // begins after the first has returned.
 type Sender interface {
-	// Send puts m at the end of the queue of m.Room. It returns nil only after the broker holds m. On any other
+	// Send puts m at the end of the queue of m.Room. It returns nil only after the broker holds m (see Message.Unawaited). On any other
 	// error than ErrNoRoom and ErrFull m may or may not be held: sending it again is safe, as the room skips what
 	// it has handled (see [Message]). While the broker is unreachable or under an alarm, Send waits until ctx ends.
 	// The broker keeps m and m.Body: neither may be changed afterwards.

@@ -53,6 +53,10 @@ type Message struct {
 
 	ContentType string
 	Body        []byte
+
+	// Unawaited: nobody is told that the broker holds the message, so Send may return as soon as it is in the queue, before it is
+	// safe from a crash. It does not travel with the message.
+	Unawaited bool
 }
 
 // Position is a place in a room's line of outputs. On the wire it is the message-id "<epoch>-<n>".

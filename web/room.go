@@ -26,6 +26,8 @@ type room struct {
 	users    map[string][]*subscription
 	attempts map[string]*subscription // attaching ones by their current attempt
 	slow     []*session               // to be ended when mu is free
+	touched  []*session               // to be flushed when all that came at once has been passed on; may name one twice
+	group    group
 	jobs     []job
 	kept     bool      // a keeper is at work
 	unheard  bool      // an attach was not answered in time, nor was anything else heard since
@@ -137,20 +139,38 @@ func (r *room) broken() {
 func (r *room) deliver(outs []*broker.Output) {
 	r.mu.Lock()
 	r.heard = r.hub.g.now()
+	m := r.hub.g.metrics
 	for _, o := range outs {
+		if r.nextForAllLocked(o) {
+			r.groupLocked(o)
+			continue
+		}
+		r.passGroupLocked()
 		part, passed := r.hearLocked(o)
-		r.hub.g.metrics.outputs.WithLabelValues(part).Inc()
+		m.outputs.WithLabelValues(part).Inc()
 		if passed > 0 {
-			r.hub.g.metrics.deliveries.Add(float64(passed))
+			m.deliveries.Add(float64(passed))
 		}
 	}
+	r.passGroupLocked()
 	slow := r.slow
 	r.slow = nil
+	// Under mu: whatever is said to these sessions next, by whomever, comes after this.
+	for _, s := range r.touched {
+		s.out.flush()
+	}
+	clear(r.touched)
+	if r.touched = r.touched[:0]; cap(r.touched) > keepTouched {
+		r.touched = nil
+	}
 	r.mu.Unlock()
 	for _, s := range slow {
 		s.end(refuseSlowReader, "")
 	}
 }
+
+// keepTouched is the longest list of sessions that a room keeps from one delivery to the next.
+const keepTouched = 64
 
 // hearLocked passes one output on to whom it may concern (docs/inside.md, "Attaching"), and says for the metrics what
 // it was and how many got it.
@@ -282,8 +302,14 @@ func (r *room) comeBackLocked(o *broker.Output) {
 // passLocked queues an output for one subscriber.
 func (r *room) passLocked(sub *subscription, e *encoding, answer bool) int {
 	sub.last = e.o.At
-	if sub.s.out.offer(e.packet(sub.head, answer && e.o.Request != 0)) {
-		return 1
+	return r.putLocked(sub, e.packet(sub.head, answer && e.o.Request != 0))
+}
+
+// putLocked puts a packet before one subscriber, and says how many frames it took; the session is flushed later.
+func (r *room) putLocked(sub *subscription, p packet) int {
+	if sub.s.out.put(p) {
+		r.touched = append(r.touched, sub.s)
+		return p.count()
 	}
 	sub.live = false
 	r.forgetAttemptLocked(sub)
@@ -297,7 +323,8 @@ func (r *room) replayLocked(e *encoding) int {
 		e.o.At.Epoch == sub.resume.Epoch && e.o.At.N <= sub.resume.N {
 		return 0
 	}
-	if !sub.s.out.offer(e.packet(sub.head, e.o.Answers(sub.s.user.User))) {
+	r.touched = append(r.touched, sub.s)
+	if !sub.s.out.put(e.packet(sub.head, e.o.Answers(sub.s.user.User))) {
 		// More has to be said than can wait. Coming back would end the same way, so it gets a snapshot instead.
 		sub.s.out.withdraw(sub.head)
 		sub.resume, sub.torn = broker.Position{}, true

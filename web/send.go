@@ -103,6 +103,8 @@ func (s *session) message(f *stomp.Frame, room string) (*broker.Message, *refusa
 		return nil, refuse(codeBadMessage, "content-type holds a character that is not allowed")
 	}
 	m.Body = bytes.Clone(f.Body)
+	_, receipt := f.Get("receipt")
+	m.Unawaited = !receipt
 	s.connSeq++
 	m.ConnSeq = s.connSeq
 	return m, nil

@@ -21,6 +21,8 @@ const (
 	// ackDelay is how long an ack waits for something to ride along with, ackBytes how many bytes of them do.
 	ackDelay = time.Second
 	ackBytes = 64 << 10
+	// unawaitedDelay is how long a message waits for others that nobody waits for.
+	unawaitedDelay = 10 * time.Millisecond
 	// keepBuffer is the capacity in bytes that a buffer may keep.
 	keepBuffer = 1 << 20
 )
@@ -52,8 +54,8 @@ type journal struct {
 	batch   *batch // who waits for pending; nil: nobody
 	failed  error  // why the disk takes nothing; set by the writer alone
 	closed  bool
-	later   *time.Timer // nudges the writer for acks
-	armed   bool
+	later   *time.Timer // nudges the writer for what nobody waits for
+	armed   time.Time   // when it does; zero: not
 
 	// The writer's.
 	file       file
@@ -141,7 +143,7 @@ func openJournal(folder string, log *slog.Logger, d disk) (_ *journal, err error
 	if len(j.rooms) > 0 {
 		log.Info("rooms are back from the journal", "rooms", len(j.rooms), "messages", messages)
 	}
-	j.later = time.AfterFunc(time.Hour, j.flushAcks)
+	j.later = time.AfterFunc(time.Hour, j.flushLater)
 	j.later.Stop()
 	go j.run()
 	return j, nil
@@ -196,11 +198,11 @@ func (j *journal) open(name string, bound int) (*kept, error) {
 	j.rooms[k.number] = k
 	j.live += roomSize(name)
 	j.pending = appendOpen(j.frameLocked(), k.number, name, bound)
-	j.rideLocked()
+	j.rideLocked(ackDelay)
 	return k, nil
 }
 
-// put notes a message; it is on disk when the batch is.
+// put notes a message; it is on disk when the batch is, which is nil for one that nobody waits for.
 func (j *journal) put(k *kept, m *broker.Message) (*batch, error) {
 	if size := messageSize(m); size > maxRecord {
 		return nil, fmt.Errorf("a message of %d bytes: the most that a journal takes is %d", size, maxRecord)
@@ -215,6 +217,10 @@ func (j *journal) put(k *kept, m *broker.Message) (*batch, error) {
 	size := int64(len(j.pending) - len(frame))
 	k.held.push(held{m, size})
 	j.live += size
+	if m.Unawaited {
+		j.rideLocked(unawaitedDelay)
+		return nil, nil
+	}
 	return j.batchLocked(), nil
 }
 
@@ -230,7 +236,7 @@ func (j *journal) ack(k *kept, n int) {
 	}
 	if !j.closed {
 		j.pending = appendAck(j.frameLocked(), k.number, n)
-		j.rideLocked()
+		j.rideLocked(ackDelay)
 	}
 }
 
@@ -266,21 +272,24 @@ func (j *journal) batchLocked() *batch {
 	return j.batch
 }
 
-// rideLocked has the writer write with what comes next, or after a while.
-func (j *journal) rideLocked() {
-	switch {
-	case j.batch != nil:
-	case len(j.pending) > ackBytes:
+// rideLocked has the writer write with what comes next, or after the delay.
+func (j *journal) rideLocked(delay time.Duration) {
+	if j.batch != nil {
+		return
+	}
+	if len(j.pending) > ackBytes {
 		j.nudge()
-	case !j.armed:
-		j.armed = true
-		j.later.Reset(ackDelay)
+		return
+	}
+	if due := time.Now().Add(delay); j.armed.IsZero() || due.Before(j.armed) {
+		j.armed = due
+		j.later.Reset(delay)
 	}
 }
 
-func (j *journal) flushAcks() {
+func (j *journal) flushLater() {
 	j.mu.Lock()
-	j.armed = false
+	j.armed = time.Time{}
 	j.mu.Unlock()
 	j.nudge()
 }

@@ -44,6 +44,8 @@ type room struct {
 
 type tally struct {
 	sent, delivered atomic.Int64
+	measured        atomic.Int64 // delivered while it was measured
+	said            atomic.Int64 // sent meanwhile
 	gaps            atomic.Int64 // numbers jumped over
 	late            atomic.Int64 // numbers that came again, or after a higher one
 }
@@ -262,6 +264,9 @@ func (r *room) talk(ctx context.Context, c Config) {
 		}
 		m.sent++
 		r.tally.sent.Add(1)
+		if w := m.window.Load(); w != nil && w.holds(due.UnixNano()) {
+			r.tally.said.Add(1)
+		}
 	}
 }
 
@@ -325,8 +330,10 @@ func (c *crowd) report(measured time.Duration) *Report {
 		P50: c.latency.quantile(0.5), P95: c.latency.quantile(0.95), P99: c.latency.quantile(0.99), Max: c.latency.quantile(1),
 	}
 	if s := measured.Seconds(); s > 0 {
-		r.Rate = float64(c.latency.total()) / s
-		r.SendRate = r.Rate * float64(len(c.rooms)) / float64(max(len(c.clients), 1))
+		for _, room := range c.rooms {
+			r.Rate += float64(room.tally.measured.Load()) / s
+			r.SendRate += float64(room.tally.said.Load()) / s
+		}
 	}
 	for _, room := range c.rooms {
 		gaps, late := room.tally.gaps.Load(), room.tally.late.Load()

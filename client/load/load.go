@@ -88,9 +88,9 @@ type Report struct {
 	Seconds    float64 `json:"seconds"` // measured
 	Sent       int64   `json:"sent"`    // with the warm-up
 	Delivered  int64   `json:"delivered"`
-	SendRate   float64 `json:"sends_per_second"` // while it was measured
+	SendRate   float64 `json:"sends_per_second"` // while it was measured, as the next
 	Rate       float64 `json:"deliveries_per_second"`
-	P50        float64 `json:"p50_ms"` // from when a message was due to each of its deliveries
+	P50        float64 `json:"p50_ms"` // of the messages sent meanwhile: from when one was due to each of its deliveries
 	P95        float64 `json:"p95_ms"`
 	P99        float64 `json:"p99_ms"`
 	Max        float64 `json:"max_ms"`
@@ -190,6 +190,8 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 
 // window is when deliveries are measured: nanoseconds since 1970.
 type window struct{ begin, end int64 }
+
+func (w *window) holds(at int64) bool { return at >= w.begin && at < w.end }
 
 func newWindow(now time.Time, c Config) *window {
 	begin := now.Add(c.Warmup)

@@ -107,6 +107,9 @@ func (m *member) publish() {
 	if m.got > 0 {
 		m.order.Store(m.hash)
 		m.room.tally.delivered.Add(m.got)
+		if w := m.window.Load(); w != nil && w.holds(m.now) {
+			m.room.tally.measured.Add(m.got)
+		}
 		m.got = 0
 	}
 }
@@ -161,7 +164,7 @@ func (m *member) count(body, id []byte) error {
 	}
 	m.hash *= 1099511628211
 	m.got++
-	if w := m.window.Load(); w != nil && due >= w.begin && due < w.end {
+	if w := m.window.Load(); w != nil && w.holds(due) {
 		m.room.crowd.latency.add(time.Duration(m.now - due))
 	}
 	return nil
