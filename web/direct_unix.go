@@ -3,11 +3,13 @@
 package web
 
 import (
+	"io"
 	"net"
 	"syscall"
 )
 
-// direct writes to a socket what its buffer in the system has room for, and never waits.
+// direct is a socket as the system sees it. It writes what the socket's buffer has room for and never waits, and it waits for what
+// can be read without a buffer in its hands.
 type direct struct {
 	raw syscall.RawConn
 	try func(fd uintptr) bool // once, made once
@@ -59,4 +61,35 @@ func (d *direct) once(fd uintptr) bool {
 		}
 		return true
 	}
+}
+
+// read calls take with all that comes, until that or the socket returns an error, which it returns. It may be called beside write.
+func (d *direct) read(take func(b []byte) error) error {
+	var failed error
+	err := d.raw.Read(func(fd uintptr) bool {
+		buffer := readBuffers.Get().(*[]byte)
+		defer readBuffers.Put(buffer)
+		for {
+			n, err := syscall.Read(int(fd), *buffer)
+			switch {
+			case err == syscall.EINTR:
+				continue
+			case err == syscall.EAGAIN:
+				return false // wait
+			case err != nil:
+				failed = err
+			case n == 0:
+				failed = io.EOF
+			default:
+				failed = take((*buffer)[:n])
+			}
+			if failed != nil || n < len(*buffer) { // the call that would say that there is no more is saved
+				return failed != nil
+			}
+		}
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
 }

@@ -37,6 +37,8 @@ const (
 	endDisconnect = "disconnect" // the client said DISCONNECT
 	endLost       = "lost"       // the socket broke or the client closed it
 	endWriteTime  = "write_time" // the socket took nothing any more
+	// endNoWebSocket: what came breaks RFC 6455
+	endNoWebSocket = "no_websocket"
 )
 
 // statuses are the WebSocket close codes that tell a client whether coming back is of use: 1012 and 1013 mean "come
@@ -56,6 +58,7 @@ var statuses = map[string]websocket.StatusCode{
 	codeNoHeartBeat:    websocket.StatusTryAgainLater,
 	codeDraining:       websocket.StatusServiceRestart,
 	endDisconnect:      websocket.StatusNormalClosure,
+	endNoWebSocket:     websocket.StatusProtocolError,
 }
 
 func statusOf(code string) websocket.StatusCode {

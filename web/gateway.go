@@ -131,7 +131,7 @@ func (g *Gateway) Ready() error {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := &session{
 		g: g, id: broker.NewConn(g.process), address: g.address(r),
-		out: newOutbox(g.limits.OutMessages, g.limits.OutBytes), wrote: make(chan struct{}),
+		out: newOutbox(g.limits.OutMessages, g.limits.OutBytes), heard: make(chan struct{}), gone: make(chan struct{}),
 		decoder: stomp.NewDecoder(g.limits.Frame),
 		bucket:  newBucket(g.limits.Rate, g.limits.Burst, time.Now()),
 	}
@@ -148,8 +148,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// Where there is no deadline to be set there is no socket to be stuck. The upgrade takes it away again.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(g.limits.WriteTime))
-	upgrade := hijack{ResponseWriter: w, out: s.out}
-	conn, err := websocket.Accept(&upgrade, r, &g.accept)
+	upgrade := hijack{ResponseWriter: w}
+	_, err := websocket.Accept(&upgrade, r, &g.accept)
 	if err != nil {
 		g.metrics.rejected.WithLabelValues("handshake").Inc()
 		g.log.Debug("no WebSocket came about", "address", s.address, "origin", r.Header.Get("Origin"), "err", err)
@@ -158,9 +158,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.signOut(s)
 		return
 	}
-	conn.SetReadLimit(-1) // the decoder bounds frames; a message is never held as a whole
 	g.mu.Lock()
-	s.conn, s.socket = conn, upgrade.socket
+	s.socket = &socket{conn: upgrade.socket, out: s.out, direct: newDirect(upgrade.socket), ahead: upgrade.ahead}
 	g.mu.Unlock()
 	go s.serve() // what HTTP held for the request is given back
 }

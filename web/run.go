@@ -156,7 +156,7 @@ func (g *Gateway) sendAway() {
 	g.mu.Lock()
 	for s := range g.sessions {
 		if s.socket != nil {
-			s.socket.Close()
+			s.socket.conn.Close()
 		}
 	}
 	g.mu.Unlock()

@@ -3,15 +3,11 @@ package web
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
-
-	"github.com/coder/websocket"
 
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/store"
@@ -22,14 +18,14 @@ import (
 // through out.
 type session struct {
 	g       *Gateway
-	conn    *websocket.Conn // set under g.mu
-	socket  net.Conn        // below conn; to be closed in an emergency only
-	id      string          // of the connection, unique everywhere
+	socket  *socket // set under g.mu
+	id      string  // of the connection, unique everywhere
 	address string
 	ctx     context.Context // ends with the session
 	cancel  context.CancelFunc
 	out     *outbox
-	wrote   chan struct{} // closed when nothing is written any more, and the socket is closed
+	heard   chan struct{} // closed when nothing is read any more
+	gone    chan struct{} // closed when the socket is
 	dog     watchdog
 	version atomic.Uint32 // stomp.Version
 	beat    atomic.Int64  // after how many nanoseconds without a write a heart-beat is due; 0: never
@@ -63,8 +59,6 @@ type session struct {
 // errOver stops the reading of a session that has ended.
 var errOver = errors.New("session is over")
 
-var readBuffers = sync.Pool{New: func() any { b := make([]byte, 4<<10); return &b }}
-
 var (
 	refuseFrameTime   = refuse(codeFrameTimeout, "a frame was not finished in time")
 	refuseConnectTime = refuse(codeConnectTimeout, "no CONNECT came in time")
@@ -80,33 +74,41 @@ func (s *session) serve() {
 	}
 	s.mu.Unlock()
 	s.dog.wait(s.g.limits.ConnectTime, refuseConnectTime)
-	s.out.open(s.socket)
-	err := s.read()
+	s.out.open(s.socket.conn)
+	err := s.socket.read(s.come)
 	s.dog.stop()
 	var bad *stomp.Error
+	var wrong violation
 	switch {
 	case errors.Is(err, errOver):
+		s.socket.discard()
 	case errors.As(err, &bad):
 		s.end(refuse(bad.Code, bad.Text), "")
+		s.socket.discard()
+	case errors.As(err, &wrong):
+		s.g.log.Debug("connection breaks the protocol", "conn", s.id, "err", err)
+		s.finish(endNoWebSocket, packet{}, true)
 	default:
 		s.g.log.Debug("connection lost", "conn", s.id, "err", err)
 		s.finish(endLost, packet{}, true)
 	}
-	<-s.wrote
+	close(s.heard)
+	<-s.gone
 	s.g.signOut(s)
 }
 
 // ending closes the socket once what is to be written has been. The subscriptions are given up before, as that may take time.
 func (s *session) ending() {
-	defer close(s.wrote)
+	defer close(s.gone)
 	<-s.out.ended
 	s.leave()
-	reason := s.reason()
-	if reason == endLost || reason == endWriteTime {
-		s.conn.CloseNow()
-		return
+	defer s.socket.conn.Close()
+	switch reason := s.reason(); reason {
+	case endLost, endWriteTime:
+	default:
+		s.socket.close(statusOf(reason), reason)
+		<-s.heard
 	}
-	s.conn.Close(statusOf(reason), reason) // waits for the client's answer, 10 s at most
 }
 
 // broken is called when nothing can be written any more.
@@ -116,52 +118,37 @@ func (s *session) broken(err error) {
 		reason = endWriteTime
 	}
 	s.finish(reason, packet{}, true)
-	s.socket.Close()
+	s.socket.conn.Close()
 }
 
-// read takes WebSocket messages until one of them, or the socket, ends the session. Where messages begin and end means
-// nothing to STOMP.
-func (s *session) read() error {
-	for {
-		switch {
-		case !s.connected || s.decoder.Pending() > 0: // the time for CONNECT, or for the frame, is running
-		case s.patience > 0:
+// come takes what the client sends, however it is cut.
+func (s *session) come(b []byte) error {
+	s.g.metrics.bytesIn.Add(float64(len(b)))
+	if s.ctx.Err() != nil {
+		s.socket.deaf = true
+		_ = s.socket.unframe(b, nil)
+		return errOver
+	}
+	if s.connected && s.idle() {
+		s.dog.wait(s.g.limits.FrameTime, refuseFrameTime)
+	}
+	if err := s.socket.unframe(b, s.decode); err != nil {
+		return err
+	}
+	if s.connected && s.idle() {
+		if s.patience > 0 {
 			s.dog.wait(s.patience, refuseNoHeartBeat)
-		default:
+		} else {
 			s.dog.stop()
 		}
-		_, message, err := s.conn.Reader(context.Background())
-		if err != nil {
-			return err
-		}
-		if s.connected && s.decoder.Pending() == 0 {
-			s.dog.wait(s.g.limits.FrameTime, refuseFrameTime)
-		}
-		if err := s.readMessage(message); err != nil {
-			return err
-		}
 	}
+	return nil // else the time for CONNECT, or for the frame, is running
 }
 
-func (s *session) readMessage(message io.Reader) error {
-	buffer := readBuffers.Get().(*[]byte)
-	defer readBuffers.Put(buffer)
-	for {
-		n, err := message.Read(*buffer)
-		if s.ctx.Err() != nil {
-			return errOver
-		}
-		s.g.metrics.bytesIn.Add(float64(n))
-		if err := s.decoder.Push((*buffer)[:n], s.take); err != nil {
-			return err
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
-}
+// idle: nothing is under way.
+func (s *session) idle() bool { return s.socket.between() && s.decoder.Pending() == 0 }
+
+func (s *session) decode(payload []byte) error { return s.decoder.Push(payload, s.take) }
 
 // take does what one frame asks. The time that this takes is not the client's.
 func (s *session) take(f *stomp.Frame) error {

@@ -4,13 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"io"
 	"net"
 	"net/http"
 	"sync"
 )
 
 // What a client is sent is framed here (RFC 6455, section 5.2) and written by its outbox, many frames with one call to the system.
-// The library below does the handshake, reads, answers pings and closes; what it writes to that end goes through the outbox too.
+// coder/websocket does the handshake and no more: what it holds for a connection, and how it reads and writes, costs twice as much
+// (docs/decisions/0020-own-frames.md).
 
 const (
 	// joinBytes is the size up to which waiting frames are joined into one WebSocket message. Clients bound what they
@@ -90,34 +92,11 @@ func appendHead(dst []byte, binaryData bool, size int) []byte {
 	}
 }
 
-// edge is the socket as the library below sees it: it reads from it, and what it writes, control frames, takes its turn.
-type edge struct {
-	net.Conn
-	ahead []byte // read already
-	out   *outbox
-}
-
-func (e *edge) Read(p []byte) (int, error) {
-	if len(e.ahead) > 0 {
-		n := copy(p, e.ahead)
-		e.ahead = e.ahead[n:]
-		return n, nil
-	}
-	return e.Conn.Read(p)
-}
-
-func (e *edge) Write(p []byte) (int, error) {
-	if err := e.out.control(bytes.Clone(p)); err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
-
-// hijack gives the library below an edge, with buffers of the size that control frames and heads need: what is larger passes them by.
+// hijack takes the socket away from the library that does the handshake.
 type hijack struct {
 	http.ResponseWriter
-	out    *outbox
 	socket net.Conn
+	ahead  []byte // that the client has sent already
 }
 
 func (h *hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -127,6 +106,13 @@ func (h *hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	h.socket = socket
 	ahead, _ := buffers.Reader.Peek(buffers.Reader.Buffered())
-	e := &edge{Conn: socket, ahead: bytes.Clone(ahead), out: h.out}
-	return e, bufio.NewReadWriter(bufio.NewReaderSize(e, 512), bufio.NewWriterSize(e, 256)), nil
+	h.ahead = bytes.Clone(ahead)
+	return nowhere{}, bufio.NewReadWriter(bufio.NewReaderSize(nowhere{}, 16), bufio.NewWriterSize(nowhere{}, 16)), nil
 }
+
+// nowhere is what the library is left with.
+type nowhere struct{ net.Conn }
+
+func (nowhere) Read([]byte) (int, error)    { return 0, io.EOF }
+func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
+func (nowhere) Close() error                { return nil }

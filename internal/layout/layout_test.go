@@ -52,6 +52,8 @@ var plan = map[string]room{
 	"server":               {3, []string{uuid, prometheus, kong, "golang.org/x/sync/errgroup"}},
 	"games":                {3, nil},
 	"cmd/madang":           {4, []string{kong}},
+	"bench/bare":           {9, []string{prometheus}},
+	"bench/compare":        {9, nil},
 	"internal/chaos":       {9, nil},
 	"internal/layout":      {9, nil},
 	"internal/linear":      {9, []string{"github.com/anishathalye/porcupine"}},
