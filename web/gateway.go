@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -149,7 +150,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Where there is no deadline to be set there is no socket to be stuck. The upgrade takes it away again.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(g.limits.WriteTime))
 	upgrade := hijack{ResponseWriter: w}
-	_, err := websocket.Accept(&upgrade, r, &g.accept)
+	shaken, err := websocket.Accept(&upgrade, r, &g.accept)
 	if err != nil {
 		g.metrics.rejected.WithLabelValues("handshake").Inc()
 		g.log.Debug("no WebSocket came about", "address", s.address, "origin", r.Header.Get("Origin"), "err", err)
@@ -158,6 +159,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.signOut(s)
 		return
 	}
+	runtime.SetFinalizer(shaken, nil) // it has served; with its finalizer, which closes nowhere, its memory would stay
 	g.mu.Lock()
 	s.socket = &socket{conn: upgrade.socket, out: s.out, direct: newDirect(upgrade.socket), ahead: upgrade.ahead}
 	g.mu.Unlock()
