@@ -88,6 +88,8 @@ type Config struct {
 	OwnPlatforms []string
 	// Platforms are others, by their names: 1 to 32 of a-z, 0-9, _ and -. Default: none.
 	Platforms map[string]platform.Platform
+	// Pause says when there is maintenance. Default: never.
+	Pause Pause
 	// Metrics is where the lobby's counters are registered. Default: nowhere.
 	Metrics prometheus.Registerer
 	// Log defaults to slog.Default().
@@ -123,6 +125,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Process == "" {
 		c.Process = "lobby"
+	}
+	if c.Pause == nil {
+		c.Pause = never{}
 	}
 	if c.LoginRate == 0 {
 		c.LoginRate = 50

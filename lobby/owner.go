@@ -3,11 +3,9 @@ package lobby
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
-	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/store"
 )
 
@@ -168,11 +166,5 @@ func (s *Service) closeRoom(c *Context) error {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, tellTimeout)
-	defer cancel()
-	m := &broker.Message{Room: room.ID, Kind: broker.End, Reason: reasonClosedByOwner, Time: s.config.Now()}
-	if err := s.deliver(ctx, room, m, false); err != nil {
-		return fmt.Errorf("%w: tell the room that it is closed: %w", store.ErrUnavailable, err)
-	}
-	return nil
+	return s.endRoom(c.ctx, room, reasonClosedByOwner)
 }

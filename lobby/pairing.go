@@ -87,6 +87,9 @@ func (s *Service) pair(ctx context.Context, m *mode) {
 	}
 }
 
+// pausedLook is how often it is looked whether a maintenance is over.
+const pausedLook = time.Second
+
 var errPanicked = errors.New("pairing panicked")
 
 // pairing is the open tickets of a mode in the hands of this lobby. It belongs to one goroutine.
@@ -188,7 +191,11 @@ func (p *pairing) round(ctx context.Context, taken []broker.Delivery) (err error
 	} else if err := p.hear(ctx, taken); err != nil {
 		return err
 	}
-	for {
+	_, paused := p.s.config.Pause.Paused("")
+	if paused { // who searches is matched when it is over
+		p.next = p.s.config.Now().Add(pausedLook)
+	}
+	for !paused {
 		again, err := p.settle(ctx)
 		if err != nil {
 			return err

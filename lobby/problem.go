@@ -68,6 +68,7 @@ var (
 	unsupportedMedia  = entry(415, "unsupported_media_type", "The body is not JSON", "Send the body with Content-Type application/json.")
 	rateLimited       = entry(429, "rate_limited", "Too many requests", "Too many sign-ins from this address.")
 	internal          = entry(500, "internal", "Something went wrong here", "Something went wrong here. It has been logged.")
+	underMaintenance  = entry(503, "maintenance", "There is maintenance", "There is maintenance. Come back later.")
 	unavailable       = entry(503, "unavailable", "The lobby can't answer now", "The lobby can't answer now. Try again in a moment.")
 )
 

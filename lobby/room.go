@@ -157,6 +157,9 @@ type maker struct {
 
 // create keeps a new room with a seat for who asks. The room has not been told yet.
 func (s *Service) create(c *Context, game handlers.Definition, options []byte, by maker) (store.Room, store.Seat, error) {
+	if err := s.pausedFor(c.session.User); err != nil {
+		return store.Room{}, store.Seat{}, err
+	}
 	now := s.config.Now().Truncate(time.Microsecond)
 	room, memory, err := openRoom(game, options, now)
 	if err != nil {

@@ -316,8 +316,11 @@ func (s *Service) refusal(err error, e *exchange, r *http.Request) *answer {
 	p := problemOf(err)
 	if p.status >= 500 {
 		level, word := s.config.Log.Error, "a request failed"
-		if p.code == unavailable.code {
+		switch p.code {
+		case unavailable.code:
 			level, word = s.config.Log.Warn, "a request could not be answered"
+		case underMaintenance.code:
+			level, word = s.config.Log.Debug, "a player was not let in"
 		}
 		if r.Context().Err() != nil {
 			level, word = s.config.Log.Debug, "a player hung up"
@@ -423,6 +426,7 @@ func (s *Service) Run(ctx context.Context) error {
 		watching.Go(func() { s.pair(ctx, m) })
 	}
 	watching.Go(func() { s.remind(ctx) })
+	watching.Go(func() { s.endRooms(ctx) })
 	defer watching.Wait()
 	for {
 		select {

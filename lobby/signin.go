@@ -32,13 +32,18 @@ func (s *Service) arrive(c *Context) (a arrival, counted func(error), err error)
 	if err := s.throttle(c); err != nil {
 		return a, counted, err
 	}
+	if err := s.letIn(); err != nil {
+		return a, counted, err
+	}
 	if in.Name != nil {
 		a.named = true
 		if a.name, err = cleanName(*in.Name); err != nil {
 			return a, counted, err
 		}
 	}
-	a.proof, err = s.prove(c, in.credentials)
+	if a.proof, err = s.prove(c, in.credentials); err == nil {
+		err = s.letInKnown(c.ctx, a.proof.id)
+	}
 	return a, counted, err
 }
 

@@ -28,6 +28,9 @@ func (s *Service) createTicket(c *Context) error {
 	if err := c.bindObject(&in); err != nil {
 		return err
 	}
+	if err := s.pausedFor(c.session.User); err != nil {
+		return err
+	}
 	m := s.modes[[2]string{in.Game, in.Mode}]
 	if m == nil {
 		if s.games.newest[in.Game] == nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/madang-games/madang/broker/memory"
 	"github.com/madang-games/madang/broker/rabbitmq"
 	"github.com/madang-games/madang/lobby"
+	"github.com/madang-games/madang/maintenance"
 	"github.com/madang-games/madang/store"
 	"github.com/madang-games/madang/store/sql"
 	"github.com/madang-games/madang/token"
@@ -32,6 +33,7 @@ type parts struct {
 	worker  *worker.Worker
 	runner  *lobby.Runner
 	tokens  *token.Ring
+	pause   *maintenance.Keeper
 }
 
 // build reaches store and broker, however long that takes, and makes the parts.
@@ -53,6 +55,12 @@ func (s *Server) build(ctx context.Context) (_ *parts, err error) {
 			return nil, err
 		}
 	}
+	if s.config.has(RoleWeb) || s.config.has(RoleLobby) {
+		p.pause = maintenance.NewKeeper(maintenance.Config{Store: p.store, Board: p.broker, Log: s.log})
+		if err := p.pause.Look(ctx); err != nil { // it looks again
+			s.log.Warn("cannot look whether there is a maintenance", "error", err)
+		}
+	}
 	if s.config.has(RoleWorker) {
 		p.worker, err = worker.New(worker.Config{
 			Store: p.store, Broker: p.broker, Games: s.games, Process: s.id, Log: s.log.With("part", "worker"), Items: s.app.ItemLimits(),
@@ -72,7 +80,7 @@ func (s *Server) build(ctx context.Context) (_ *parts, err error) {
 	}
 	if s.config.has(RoleWeb) {
 		p.gateway, err = web.New(web.Config{
-			Store: p.store, Broker: p.broker, Tokens: p.tokens, Process: s.id, Log: s.log.With("part", "web"),
+			Store: p.store, Broker: p.broker, Tokens: p.tokens, Announcements: p.pause, Gate: p.pause, Process: s.id, Log: s.log.With("part", "web"),
 			Origins: s.config.Origins, Address: s.address, Drain: s.config.Drain, Metrics: s.registry,
 		})
 		if err != nil {
@@ -90,7 +98,7 @@ func (s *Server) build(ctx context.Context) (_ *parts, err error) {
 		}
 		p.lobby, err = s.app.Serve(lobby.Config{
 			Canary: canary, Tokens: p.tokens, OwnPlatforms: s.config.Platforms, Platforms: platforms,
-			Store: p.store, Broker: p.broker, Games: s.games, Process: s.id, Log: s.log.With("part", "lobby"),
+			Store: p.store, Broker: p.broker, Pause: p.pause, Games: s.games, Process: s.id, Log: s.log.With("part", "lobby"),
 			PublicURL: s.config.PublicURL, TrustProxy: s.config.TrustProxy, Origins: s.config.Origins, Metrics: s.registry,
 		})
 		if err != nil {
@@ -182,6 +190,9 @@ func (p *parts) run(ctx context.Context, s *Server) error {
 			}
 			p.settle(s)
 		}, start(p.worker.Run))
+	}
+	if p.pause != nil {
+		stops = append(stops, start(p.pause.Run))
 	}
 	stops = append(stops, start(func(ctx context.Context) error { return s.announce(ctx, p) }))
 	if !s.config.embedded() {

@@ -33,6 +33,7 @@ var (
 	ErrTicketOver     = errors.New("ticket is over")           // or not in the state that was meant
 	ErrSeated         = errors.New("player has a seat")        // in another room of the game
 	ErrBlocked        = errors.New("player can't be reached")  // one of the two blocks the other, or wants friends alone
+	ErrChanged        = errors.New("has changed meanwhile")    // it is not what was meant any more
 	ErrTooMany        = errors.New("there are too many")       // a player has as many of them as may be
 )
 
@@ -62,6 +63,7 @@ type Store interface {
 	Presences
 	Messages
 	Jobs
+	Maintenances
 	// Ready reports whether the database answers now.
 	Ready(ctx context.Context) error
 	Close() error

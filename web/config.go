@@ -36,6 +36,16 @@ type Announcements interface {
 	Announcement(ctx context.Context) ([]byte, error)
 }
 
+// Gate says who may not be connected now, because there is maintenance. It answers from memory.
+type Gate interface {
+	Shut(user string) bool
+}
+
+// open is a gate for all.
+type open struct{}
+
+func (open) Shut(string) bool { return false }
+
 // Broker is what a gateway asks of the broker. Every broker.Broker has it.
 type Broker interface {
 	broker.Sender
@@ -67,6 +77,9 @@ type Config struct {
 
 	// Announcements is asked for what is announced. Default: what the board has said since the gateway started.
 	Announcements Announcements
+
+	// Gate says who may be connected. Default: everybody.
+	Gate Gate
 
 	// Process is the id under which this process is known on the board. Default: a new one.
 	Process string
@@ -139,6 +152,9 @@ func (l Limits) withDefaults() Limits {
 func (c Config) withDefaults() (Config, error) {
 	if c.Store == nil || c.Broker == nil {
 		return c, errors.New("web: Config needs a Store and a Broker")
+	}
+	if c.Gate == nil {
+		c.Gate = open{}
 	}
 	if c.Tokens == nil {
 		c.Tokens = anyText{}

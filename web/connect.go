@@ -52,6 +52,9 @@ func (s *session) connect(f *stomp.Frame) error {
 		}
 		return refuseUnavailable
 	}
+	if s.g.gate.Shut(user.User) {
+		return refuseMaintenance
+	}
 	s.mu.Lock()
 	s.user, s.token = user, hash
 	s.mu.Unlock()

@@ -30,6 +30,7 @@ const (
 	codeSlowReader     = "slow_reader"
 	codeNoHeartBeat    = "no_heart_beat"
 	codeDraining       = "draining"
+	codeMaintenance    = "maintenance"
 )
 
 // Reasons of a disconnect without an ERROR frame.
@@ -57,6 +58,7 @@ var statuses = map[string]websocket.StatusCode{
 	codeSlowReader:     websocket.StatusTryAgainLater,
 	codeNoHeartBeat:    websocket.StatusTryAgainLater,
 	codeDraining:       websocket.StatusServiceRestart,
+	codeMaintenance:    websocket.StatusTryAgainLater,
 	endDisconnect:      websocket.StatusNormalClosure,
 	endNoWebSocket:     websocket.StatusProtocolError,
 }
@@ -86,5 +88,6 @@ var (
 	refuseQueueFull    = refuse(codeQueueFull, "too many messages wait for this room; try again later")
 	refuseUnavailable  = refuse(codeUnavailable, "not available at the moment; come back")
 	refuseSlowReader   = refuse(codeSlowReader, "messages were read too slowly; come back and resume")
+	refuseMaintenance  = refuse(codeMaintenance, "there is maintenance; come back when it is over")
 	refuseDraining     = refuse(codeDraining, "this gateway is being replaced; come back")
 )

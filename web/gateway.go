@@ -27,6 +27,7 @@ import (
 type Gateway struct {
 	store   Store
 	tokens  Tokens
+	gate    Gate
 	broker  Broker
 	process string
 	log     *slog.Logger
@@ -78,7 +79,7 @@ func New(c Config) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{
-		store: c.Store, tokens: c.Tokens, broker: c.Broker, process: c.Process, log: c.Log, address: c.Address, limits: c.Limits,
+		store: c.Store, tokens: c.Tokens, gate: c.Gate, broker: c.Broker, process: c.Process, log: c.Log, address: c.Address, limits: c.Limits,
 		drain: c.Drain, now: c.Now, metrics: m,
 		accept: websocket.AcceptOptions{
 			Subprotocols: []string{

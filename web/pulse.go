@@ -38,6 +38,13 @@ func (s *session) pulse(now time.Time) {
 		s.end(why, "")
 		return
 	}
+	s.mu.Lock()
+	user := s.user.User
+	s.mu.Unlock()
+	if user != "" && s.g.gate.Shut(user) {
+		s.end(refuseMaintenance, "")
+		return
+	}
 	if every := s.beat.Load(); every > 0 && now.UnixNano()-s.out.last.Load() >= every {
 		s.out.offer(packet{head: heartBeat})
 	}

@@ -268,11 +268,14 @@ func mayRetry(ctx context.Context, s store.Store, l *store.DeadLetter) error {
 	return err
 }
 
-// open opens the deployment's store; it makes no new one.
 func (d *deadCmd) open(ctx context.Context) (store.Store, error) {
-	dsn := d.Store
+	return openStore(ctx, d.Data, d.Store)
+}
+
+// openStore opens a deployment's store; it makes no new one.
+func openStore(ctx context.Context, data, dsn string) (store.Store, error) {
 	if dsn == "sqlite" {
-		file := filepath.Join(d.Data, "madang.db")
+		file := filepath.Join(data, "madang.db")
 		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("there is no database %s; --data or --store say where the deployment keeps it", file)
 		}

@@ -14,12 +14,13 @@ import (
 
 // cli is the command line; every flag of serve is an environment variable too.
 type cli struct {
-	Serve   serveCmd   `cmd:"" default:"withargs" help:"Serve the games (what plain madang does)."`
-	Bot     botCmd     `cmd:"" help:"Players made of software, so that nobody has to play alone."`
-	Load    loadCmd    `cmd:"" help:"Measure a running deployment over the real protocol."`
-	Drain   drainCmd   `cmd:"" help:"Tell processes to hand over what they have and end, or list who is there."`
-	Dead    deadCmd    `cmd:"" help:"Messages that rooms have given up: list, show, retry, drop."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve       serveCmd       `cmd:"" default:"withargs" help:"Serve the games (what plain madang does)."`
+	Bot         botCmd         `cmd:"" help:"Players made of software, so that nobody has to play alone."`
+	Load        loadCmd        `cmd:"" help:"Measure a running deployment over the real protocol."`
+	Drain       drainCmd       `cmd:"" help:"Tell processes to hand over what they have and end, or list who is there."`
+	Dead        deadCmd        `cmd:"" help:"Messages that rooms have given up: list, show, retry, drop."`
+	Maintenance maintenanceCmd `cmd:"" help:"A time in which nobody is taken in: announce, begin, close, end."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 type versionCmd struct{}

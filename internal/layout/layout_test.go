@@ -44,6 +44,7 @@ var plan = map[string]room{
 	"store/sql":            {1, []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/pressly/goose/v3", "golang.org/x/text"}},
 	"store/storetest":      {1, nil},
 	"client":               {1, []string{websocket}},
+	"maintenance":          {1, nil},
 	"web":                  {2, []string{websocket, uuid, prometheus}},
 	"web/site":             {2, nil},
 	"lobby":                {2, []string{echo, uuid, prometheus, "golang.org/x/crypto/argon2", "golang.org/x/text", "golang.org/x/time/rate"}},

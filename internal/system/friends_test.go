@@ -18,6 +18,7 @@ type friend struct {
 	t     *testing.T
 	base  string
 	me    *client.Client
+	conn  *client.Conn
 	inbox *client.Inbox
 }
 
@@ -39,7 +40,7 @@ func newFriend(t *testing.T, base, name, secret string) *friend {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &friend{t, base, me, inbox}
+	return &friend{t, base, me, conn, inbox}
 }
 
 // told waits for the next message of a type; $presence comes at any time.

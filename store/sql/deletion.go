@@ -52,6 +52,7 @@ var forgetting = []string{
 	`DELETE FROM room_invites WHERE account = $1`,
 	`DELETE FROM room_invites WHERE inviter = $1`,
 	`DELETE FROM jobs WHERE account = $1 AND account <> ''`, // said so that the index may be used
+	`DELETE FROM maintenance_exempt WHERE account = $1`,
 }
 
 const (

@@ -36,6 +36,7 @@ func Test(t *testing.T, fresh func(t testing.TB) Opener) {
 		{"Answers", answerCases},
 		{"Life", lifeCases},
 		{"TokenKeys", tokenKeyCases},
+		{"Maintenance", maintenanceCases},
 		{"Ranks", rankCases},
 		{"Ledger", slices.Concat(ledgerCases, ledgerRandomCases)},
 		{"Identities", identityCases},
