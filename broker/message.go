@@ -96,7 +96,9 @@ type Output struct {
 	Request uint64 // the Seq of To[0]'s message that it answers; 0: none
 	Conn    string // Again: the connection it is for
 	Attempt string // Replay, Snapshot, Live: the subscribing it is for
-	Code    string // the stable word of a refusal, for Type "error"
+	// Latest: of such outputs of one Type that wait for a subscriber only the newest need reach it. It has no Request.
+	Latest bool
+	Code   string // the stable word of a refusal, for Type "error"
 	// Unseat is the user who has no seat any more after this ("$left"): gateways end its subscription behind it.
 	Unseat string
 	// Handled, in a Snapshot or Live, is the highest Seq of this user that the room has handled, so that a client

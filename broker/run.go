@@ -36,6 +36,7 @@ const (
 	hasCode
 	hasUnseat
 	hasContentType
+	isLatest
 )
 
 // ErrDamaged: a run can't be read.
@@ -70,6 +71,7 @@ func appendEntry(b []byte, e *Entry) []byte {
 	set(hasCode, e.Code != "")
 	set(hasUnseat, e.Unseat != "")
 	set(hasContentType, e.ContentType != "")
+	set(isLatest, e.Latest)
 	b = append(b, flags)
 	b = appendString(b, e.Type)
 	if flags&hasFrom != 0 {
@@ -120,6 +122,7 @@ func DecodeRun(room string, epoch, first, last uint64, data []byte) ([]Entry, er
 		o := &Output{Room: room, At: Position{Epoch: epoch, N: n}}
 		e := Entry{Output: o}
 		flags := r.byte()
+		o.Latest = flags&isLatest != 0
 		o.Type = r.string()
 		if flags&hasFrom != 0 {
 			o.From = r.string()

@@ -68,6 +68,7 @@ type Output struct {
 	From        string   // user whose message caused it; "" for timers, ticks and the system
 	To          []string // empty: everybody
 	Request     uint64   // the Seq it answers; 0: none
+	Latest      bool     // only the newest of its Type matters to who gets it, see [Latest]
 	Code        string   // of a refusal (Type "error")
 	Unseat      string   // the user who has left with this ("$left")
 	Time        time.Time

@@ -41,6 +41,7 @@ type rules struct {
 	snapshot   func(*Room, string) (any, error)
 	open       func(*Opener, any, []byte) error
 	middleware []Middleware
+	latest     []string // types of which only the newest matters
 
 	seal   sync.Once
 	sealed atomic.Bool

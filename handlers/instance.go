@@ -19,6 +19,7 @@ type Instance struct {
 
 	members    []*member // in join order; spectators too
 	byID       map[string]*member
+	watchers   map[string][]string // users by the areas they watch; nil: to be made from members
 	timers     []timer
 	timerCount uint64
 	jobs       []pending

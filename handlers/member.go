@@ -26,9 +26,10 @@ type member struct {
 	Until  int64  `json:"until,omitempty"` // while not online: when its grace is over
 	Hold   int64  `json:"hold,omitempty"`  // while not online: how long that is in all
 	// New: it has not been online yet, so that coming online is no news.
-	New   bool   `json:"new,omitempty"`
-	Watch bool   `json:"watch,omitempty"` // a spectator
-	Marks []mark `json:"marks,omitempty"` // of its latest connections, oldest first
+	New   bool     `json:"new,omitempty"`
+	Watch bool     `json:"watch,omitempty"` // a spectator
+	Areas []string `json:"areas,omitempty"` // that it watches
+	Marks []mark   `json:"marks,omitempty"` // of its latest connections, oldest first
 }
 
 // mark is the highest ConnSeq handled of one connection.
@@ -88,6 +89,7 @@ func (m *member) attach(conn string) (resumed bool) {
 // goOn takes over what is known of the member's connections and messages.
 func (m *member) goOn(before *member) {
 	m.Seq, m.Online, m.Conn, m.Marks = before.Seq, before.Online, before.Conn, before.Marks
+	m.Areas = before.Areas
 	if m.New = before.New; m.Online {
 		m.Until, m.Hold = 0, 0
 	}
@@ -97,12 +99,13 @@ func (in *Instance) add(user, name string) *member {
 	m := &member{ID: user, Name: name, New: true}
 	in.hold(m, "")
 	in.members = append(in.members, m)
-	in.byID[user] = m
+	in.byID[user], in.watchers = m, nil
 	return m
 }
 
 func (in *Instance) remove(m *member) {
 	delete(in.byID, m.ID)
+	in.watchers = nil
 	in.members = slices.DeleteFunc(in.members, func(o *member) bool { return o == m })
 }
 

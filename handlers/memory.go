@@ -78,6 +78,7 @@ func (in *Instance) restoreFrom(data []byte) error {
 	in.count, in.clock, in.begun, in.ended = m.Count, m.Clock, m.Begun, m.Ended
 	in.members, in.timers, in.timerCount = m.Members, m.Timers, m.TimerCount
 	in.jobs, in.jobCount = m.Jobs, m.JobCount
+	in.watchers = nil
 	in.byID = make(map[string]*member, len(m.Members))
 	for _, p := range m.Members {
 		in.byID[p.ID] = p

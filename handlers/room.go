@@ -144,7 +144,8 @@ func (r *Room) say(typ string, body any, to []string, request uint64) error {
 		return fmt.Errorf("send %s: %w", typ, err)
 	}
 	r.by++
-	r.put(Output{Type: typ, From: r.from, To: to, Request: request, ContentType: contentType, Body: data})
+	latest := request == 0 && slices.Contains(r.in.rules.latest, typ)
+	r.put(Output{Type: typ, From: r.from, To: to, Request: request, Latest: latest, ContentType: contentType, Body: data})
 	return nil
 }
 

@@ -26,7 +26,11 @@ func (e *encoding) packet(head []byte, answer bool) packet {
 		p.body = appendOutput(nil, e.topic, e.o, answer)
 		p.binary = !utf8.Valid(e.o.Body)
 	}
-	return packet{head: head, body: p.body, binary: p.binary}
+	made := packet{head: head, body: p.body, binary: p.binary}
+	if e.o.Latest {
+		made.latest = e.o.Type
+	}
+	return made
 }
 
 // appendOutput appends what follows the subscription in the MESSAGE frame of an output.

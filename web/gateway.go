@@ -139,6 +139,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.version.Store(uint32(stomp.V12))
 	s.out.limit, s.out.written, s.out.broken = g.limits.WriteTime, g.wrote, s.broken
+	s.out.skipped = g.metrics.replaced.Inc
 	s.ctx, s.cancel = context.WithCancel(g.life)
 	if status, reason := g.admit(s); status != 0 {
 		g.metrics.rejected.WithLabelValues(reason).Inc()

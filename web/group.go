@@ -36,7 +36,7 @@ func (r *room) nextForAllLocked(o *broker.Output) bool {
 	if r.group.frames > 0 {
 		at = r.group.at
 	}
-	return o.Part == broker.Line && len(o.To) == 0 && o.Unseat == "" && o.Term >= r.term && at.Epoch != 0 &&
+	return o.Part == broker.Line && len(o.To) == 0 && o.Unseat == "" && !o.Latest && o.Term >= r.term && at.Epoch != 0 &&
 		o.At.Epoch == at.Epoch && o.At.N == at.N+1 && o.Type != broker.TypeClosed && o.Type != typeSuspended && utf8.Valid(o.Body)
 }
 

@@ -19,6 +19,7 @@ type metrics struct {
 	disconnects   *prometheus.CounterVec // by reason
 	refusals      *prometheus.CounterVec // by code
 	rejected      *prometheus.CounterVec // by reason: no WebSocket came about
+	replaced      prometheus.Counter
 	holes         prometheus.Counter
 	broken        prometheus.Counter
 	retries       prometheus.Counter
@@ -50,6 +51,7 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 		disconnects:   counters("disconnects_total", "Connections ended, by reason.", "reason"),
 		refusals:      counters("refusals_total", "Frames refused, by code.", "code"),
 		rejected:      counters("rejected_total", "Requests that did not become a WebSocket, by reason.", "reason"),
+		replaced:      counter("replaced_total", "Messages of which only the newest matters that a newer one has replaced before they were written."),
 		holes:         counter("holes_total", "Times that outputs of a room were missing, so that its subscribers were attached again."),
 		broken:        counter("feed_breaks_total", "Times that the feed was broken, so that all subscribers were attached again."),
 		retries:       counter("attach_retries_total", "Attaches sent again because nobody answered."),
@@ -63,7 +65,7 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 	var errs []error
 	for _, c := range []prometheus.Collector{
 		m.connections, m.subscriptions, m.framesIn, m.bytesIn, m.writes, m.bytesOut, m.outputs, m.deliveries,
-		m.disconnects, m.refusals, m.rejected, m.holes, m.broken, m.retries, m.asked, m.dropped, m.notes,
+		m.disconnects, m.refusals, m.rejected, m.holes, m.broken, m.retries, m.asked, m.dropped, m.notes, m.replaced,
 	} {
 		errs = append(errs, to.Register(c))
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,8 @@ type packet struct {
 	frames     int  // 0 means 1
 	binary     bool // not valid UTF-8
 	raw        bool // a WebSocket frame, not what goes into one
+	// latest, where it is not empty, is the type of a message that takes the place of the one of that type and head which waits.
+	latest string
 }
 
 func (p *packet) size() int { return len(p.head) + len(p.body) }
@@ -28,6 +31,7 @@ func (p *packet) count() int { return max(p.frames, 1) }
 type outbox struct {
 	limit   time.Duration     // of one write that has to wait
 	written func(bytes int)   // called for each write
+	skipped func()            // called for each packet that a newer one has replaced
 	broken  func(cause error) // called once, in a goroutine of its own, when a write has failed
 	last    atomic.Int64      // when something was last written; Unix nanoseconds
 
@@ -70,6 +74,9 @@ func (o *outbox) put(p packet) bool {
 		return true
 	}
 	n, size := p.count(), p.size()
+	if p.latest != "" {
+		o.replaceLocked(&p)
+	}
 	if o.packets > 0 && (o.packets+n > o.max || o.bytes+size > o.maxBytes) {
 		return false
 	}
@@ -81,6 +88,22 @@ func (o *outbox) putLocked(p packet, n, size int) {
 	o.waiting = append(o.waiting, p)
 	o.packets += n
 	o.bytes += size
+}
+
+// replaceLocked forgets the one that waits and that p is to take the place of. p comes last, as its message-id is the highest.
+func (o *outbox) replaceLocked(p *packet) {
+	for i := len(o.waiting) - 1; i >= 0; i-- {
+		old := &o.waiting[i]
+		if old.latest == p.latest && len(old.head) > 0 && &old.head[0] == &p.head[0] {
+			o.packets -= old.count()
+			o.bytes -= old.size()
+			o.waiting = slices.Delete(o.waiting, i, i+1)
+			if o.skipped != nil {
+				o.skipped()
+			}
+			return // there is never another
+		}
+	}
 }
 
 // offer is put and flush.

@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"slices"
+
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/handlers"
 )
@@ -20,10 +22,7 @@ func (r *room) answerAttach(ev *handlers.Event, d *broker.Delivery) error {
 	if !ok {
 		return r.answerSnapshot(ev, d)
 	}
-	for _, e := range missed {
-		if !e.MayHear(m.User) {
-			continue
-		}
+	for _, e := range heard(missed, m.User) {
 		o := *e.Output
 		o.Part, o.Term, o.Attempt = broker.Replay, a.term, m.Attempt
 		a.change.out = append(a.change.out, &o)
@@ -33,6 +32,26 @@ func (r *room) answerAttach(ev *handlers.Event, d *broker.Delivery) error {
 		Handled: a.Handled(m.User), Time: at,
 	})
 	return nil
+}
+
+// heard is what the user gets of the outputs that it has missed: what it may hear, and where only the newest of a type matters, that.
+func heard(missed []entry, user string) []entry {
+	var some []entry
+	var newest []string // types
+	for _, e := range slices.Backward(missed) {
+		if !e.MayHear(user) {
+			continue
+		}
+		if e.Latest {
+			if slices.Contains(newest, e.Type) {
+				continue
+			}
+			newest = append(newest, e.Type)
+		}
+		some = append(some, e)
+	}
+	slices.Reverse(some)
+	return some
 }
 
 // answerSnapshot adds the room as the user may see it. A game that can't tell leaves the subscriber without an answer;

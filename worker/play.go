@@ -101,7 +101,7 @@ func (r *room) say(o *handlers.Output, ev *handlers.Event) {
 	a := r.awake
 	out := &broker.Output{
 		Room: r.id, Part: broker.Line, Term: a.term, Type: o.Type, From: o.From, To: o.To, Request: o.Request,
-		Code: o.Code, Unseat: o.Unseat, Time: o.Time, ContentType: o.ContentType, Body: o.Body,
+		Latest: o.Latest, Code: o.Code, Unseat: o.Unseat, Time: o.Time, ContentType: o.ContentType, Body: o.Body,
 	}
 	if out.Time.IsZero() {
 		out.Time = ev.Time

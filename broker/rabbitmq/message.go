@@ -32,6 +32,7 @@ const (
 	hCode    = "code"
 	hUnseat  = "unseat"
 	hHandled = "handled"
+	hLatest  = "latest"
 	// Where a value is too long for its property:
 	hType        = "type"
 	hContentType = "content-type"
@@ -106,6 +107,9 @@ func encodeOutput(o *broker.Output) (amqp.Publishing, error) {
 	h.text(hCode, o.Code)
 	h.text(hUnseat, o.Unseat)
 	h.number(hHandled, o.Handled)
+	if o.Latest {
+		h.number(hLatest, 1)
+	}
 	p := amqp.Publishing{DeliveryMode: amqp.Transient, MessageId: formatPosition(o.At), Body: o.Body}
 	err := finish(&p, h, o.Type, o.ContentType, o.Time)
 	return p, err
@@ -124,6 +128,7 @@ func decodeOutput(room string, d *amqp.Delivery) *broker.Output {
 		Code:    h.asText(hCode),
 		Unseat:  h.asText(hUnseat),
 		Handled: h.asNumber(hHandled),
+		Latest:  h.asNumber(hLatest) == 1,
 		Body:    d.Body,
 	}
 	word := h.asText(hPart)

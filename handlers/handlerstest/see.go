@@ -33,6 +33,9 @@ func (r *Room) Expect(user string, types ...string) {
 	}
 }
 
+// Areas are those that user watches.
+func (r *Room) Areas(user string) []string { return r.in.Areas(user) }
+
 // Snapshot decodes the room as user may see it into view.
 func (r *Room) Snapshot(user string, view any) {
 	r.t.Helper()
