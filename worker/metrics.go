@@ -6,6 +6,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type metrics struct {
 	messages, duplicates, refused, failures, outputs, ticks *prometheus.CounterVec
 	commits, dropped                                        *prometheus.CounterVec
+	tickDelay                                               *prometheus.HistogramVec
 	notices                                                 prometheus.Counter
 }
 
@@ -15,6 +16,7 @@ type counts struct {
 	failed, unreadable, unknown   prometheus.Counter
 	dead, hung, orphans           prometheus.Counter
 	ticksMissed                   prometheus.Counter
+	tickDelay                     prometheus.Observer
 	takenUp, slept                prometheus.Counter
 	commits, commitErrors         prometheus.Counter
 	refused                       func(code string) // counts a refusal
@@ -42,6 +44,11 @@ func newMetrics(registerer prometheus.Registerer, w *Worker) (*metrics, error) {
 	m.failures = vec("failures_total", "Things that went wrong inside a room, by what.", "what")
 	m.outputs = vec("outputs_total", "Numbered outputs of rooms.")
 	m.ticks = vec("ticks_missed_total", "Ticks left out because the room was too far behind.")
+	m.tickDelay = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "madang", Subsystem: "worker", Name: "tick_delay_seconds", Help: "How late ticks were played.",
+		Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1},
+	}, []string{"game", "version"})
+	register(m.tickDelay)
 	m.commits = vec("commits_total", "Commits of rooms, by outcome.", "outcome")
 	m.dropped = vec("rooms_total", "Rooms taken up, put to sleep or dropped, by what.", "what")
 	m.notices = prometheus.NewCounter(prometheus.CounterOpts{
@@ -75,6 +82,7 @@ func (m *metrics) of(k key) counts {
 		hung:         with(m.failures, "hung"),
 		orphans:      with(m.failures, "gateway_lost"),
 		ticksMissed:  with(m.ticks),
+		tickDelay:    m.tickDelay.WithLabelValues(game...),
 		takenUp:      with(m.dropped, "taken_up"),
 		slept:        with(m.dropped, "slept"),
 		commits:      with(m.commits, "done"),

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/madang-games/madang/games/arena"
 	"github.com/madang-games/madang/games/othello"
 	"github.com/madang-games/madang/games/relay"
 	"github.com/madang-games/madang/lobby"
@@ -26,5 +27,5 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	app.POST("/rooms/:id/bot", bots.invite)
 	app.Match("othello", "", othello.QuickMatch)
 	stock(app)
-	return server.Serve(ctx, c.Config, app, othello.Game(), relay.Game())
+	return server.Serve(ctx, c.Config, app, othello.Game(), relay.Game(), arena.Game())
 }

@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -184,6 +185,23 @@ func (r *Room) Restart() {
 	if again := r.memory(); string(again) != string(memory) {
 		r.t.Errorf("memory after a restart\n got %s\nwant %s", again, memory)
 	}
+}
+
+// Memory is all that the room is, as a worker keeps it.
+func (r *Room) Memory() []byte {
+	r.t.Helper()
+	return slices.Clone(r.memory())
+}
+
+// Fork is what becomes of the room in a worker that takes it up now: another room, with the same memory, whose events are its own from
+// here on.
+func (r *Room) Fork() *Room {
+	r.t.Helper()
+	fork := *r
+	fork.seq, fork.conns, fork.watching = maps.Clone(r.seq), maps.Clone(r.conns), maps.Clone(r.watching)
+	fork.last, fork.expected, fork.sent = maps.Clone(r.last), maps.Clone(r.expected), slices.Clone(r.sent)
+	fork.load(r.Memory())
+	return &fork
 }
 
 func (r *Room) memory() []byte {
