@@ -42,12 +42,11 @@ func (p *place) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(all[2], &p.y)
 }
 
-// crowd is a room with so many players, and the frames that each has been sent since it was last asked.
+// crowd is a room with so many players.
 type crowd struct {
 	t     testing.TB
 	room  *handlerstest.Room
 	users []string
-	read  int
 }
 
 func newCrowd(t testing.TB, players int) *crowd {
