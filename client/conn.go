@@ -190,6 +190,9 @@ func (c *Conn) take(f *stomp.Frame) error {
 		c.mu.Lock()
 		r, inbox := c.rooms[id], c.inbox
 		c.mu.Unlock()
+		if typ, _ := f.Get("type"); inbox != nil && typ == "$notice" { // it comes by whichever subscription is there first
+			r, id = nil, inboxID
+		}
 		switch { // else it was closed a moment ago
 		case r != nil:
 			r.take(f)
@@ -227,7 +230,7 @@ func (c *Conn) ofReceiptLocked(receipt string) (r *Room, seq uint64) {
 var passing = map[string]bool{
 	"frame_timeout": true, "connect_timeout": true, "no_heart_beat": true, "slow_reader": true, "draining": true,
 	"unavailable": true, "room_unavailable": true, "queue_full": true, "internal": true, "rate_limited": true,
-	"unknown": true,
+	"maintenance": true, "unknown": true,
 }
 
 // aboutConn are codes that end the connection even when the refused frame was a room's.

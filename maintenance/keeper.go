@@ -77,7 +77,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	watching := false
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	failed := false
+	failed, told, first := false, false, true // told: by the board; first: nothing was known before
 	for {
 		if !watching {
 			watching = k.board.Watch(ctx, func(n broker.Notice) {
@@ -89,17 +89,33 @@ func (k *Keeper) Run(ctx context.Context) error {
 				}
 			}) == nil
 		}
+		before, _ := k.Current()
 		err := k.Look(ctx)
+		if now, _ := k.Current(); !told && !first && now.N != before.N {
+			k.tell(ctx, now)
+		}
+		first = false
 		if err != nil && !failed && ctx.Err() == nil {
 			k.log.Warn("cannot look whether there is a maintenance; what was known stands", "error", err)
 		}
 		failed = err != nil
 		select {
 		case <-soon:
+			told = true
 		case <-tick.C:
+			told = false
 		case <-ctx.Done():
 			return nil
 		}
+	}
+}
+
+// tell puts on the board what who has changed it could not.
+func (k *Keeper) tell(ctx context.Context, m store.Maintenance) {
+	ctx, cancel := context.WithTimeout(ctx, boardTime)
+	defer cancel()
+	if err := k.board.Post(ctx, broker.Notice{Kind: broker.NoticeAnnounce, From: "maintenance", Body: announcement(m), Time: k.now()}); err != nil && ctx.Err() == nil {
+		k.log.Warn("cannot post that the maintenance has changed; gateways ask by themselves", "error", err)
 	}
 }
 

@@ -145,9 +145,20 @@ func TestAnOperatorMayHurry(t *testing.T) {
 func TestWithoutANoticeItIsSeenSoon(t *testing.T) {
 	deploy(t, func(d *deployment) {
 		d.desk.Board = nil
+		posts := 0
+		if err := d.board.Watch(d.Context(), func(n broker.Notice) {
+			if n.Kind == broker.NoticeAnnounce {
+				posts++
+			}
+		}); err != nil {
+			d.Fatal(err)
+		}
 		d.must(d.desk.Announce(d.Context(), Plan{Close: -1}))
 		time.Sleep(lookEvery)
 		d.stands(Begun, true, false)
+		if posts != 1 {
+			d.Errorf("the board was told %d times, want once", posts)
+		}
 		d.shelf.set(true) // and what was known stands while nobody can be asked
 		time.Sleep(time.Hour)
 		d.stands(Begun, true, false)

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/madang-games/madang/client"
 	"github.com/madang-games/madang/internal/testservers"
 )
@@ -113,4 +115,44 @@ func errorText(err error) string {
 		return "no error"
 	}
 	return err.Error()
+}
+
+func TestPlayersSeeThatThereWillBeMaintenance(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	p := start(t, "--data", data).ready()
+	open := browser(t)
+	desk, phone := open("maintenance-desktop", 1280, 860, p.URL), open("maintenance-phone", 390, 844, p.URL)
+	for _, b := range []*tab{desk, phone} {
+		b.click("play-othello")
+		b.run(chromedp.WaitVisible(hook("square-a1")))
+	}
+	operate := func(args ...string) { tool(t, append([]string{"maintenance", "--data", data}, args...)...) }
+	shows := func(b *tab, words string) {
+		t.Helper()
+		b.until(`!document.getElementById('notice').hidden && document.getElementById('notice').textContent.includes('` + words + `')`)
+	}
+	operate("announce", "New stones!", "--in", "10m", "--close", "5m", "--for", "30m")
+	for _, b := range []*tab{desk, phone} {
+		shows(b, "New stones! The yard closes for maintenance. We expect to be back at")
+		b.until(`/^(10:00|9:[0-5][0-9])$/.test(document.querySelector('[data-testid="notice-time"]').textContent)`)
+		b.picture("announced")
+	}
+	phone.click("notice-away")
+	phone.until(`document.getElementById('notice').hidden`)
+	operate("begin")
+	for _, b := range []*tab{desk, phone} { // also where it was put away
+		shows(b, "Maintenance has begun: no new games.")
+		b.picture("begun")
+	}
+	late := open("maintenance-late", 390, 844, p.URL)
+	late.click("play-othello")
+	late.until(`document.getElementById('toast').dataset.shown === 'true' && document.getElementById('toast').textContent.includes('closed for maintenance')`)
+	late.picture("refused")
+	operate("close")
+	shows(desk, "The yard is closed for maintenance.")
+	operate("end")
+	shows(desk, "The yard is open again.")
+	desk.until(`document.querySelector('[data-testid="conn-state"]').textContent === 'live'`)
+	desk.picture("over")
 }

@@ -32,7 +32,7 @@ const KEY = "madang";
 const REST_MS = 15_000;
 const REFRESH_MS = 15 * 24 * 3600_000; // a session with less left is refreshed
 const finalForRoom = new Set(["not_seated", "room_not_found", "room_closed"]);
-const temporary = new Set(["draining", "slow_reader", "unavailable", "room_unavailable", "internal", "rate_limited", "queue_full"]);
+const temporary = new Set(["draining", "slow_reader", "unavailable", "room_unavailable", "internal", "rate_limited", "queue_full", "maintenance"]);
 
 /**
  * A player on a server. Emits `state` events with a {@link State} as `detail` whenever the connection's state changes.
@@ -441,7 +441,8 @@ export class Client extends EventTarget {
     const { command, headers } = frame;
     if (command === "MESSAGE") {
       const subscription = headers.get("subscription") ?? "";
-      return subscription === Inbox.id ? this.#inbox?.take(frame) : this.#rooms.get(subscription)?.take(frame);
+      // An announcement comes by whichever subscription is there first.
+      return subscription === Inbox.id || this.#inbox && headers.get("type") === "$notice" ? this.#inbox?.take(frame) : this.#rooms.get(subscription)?.take(frame);
     }
     if (command === "RECEIPT" && headers.get("receipt-id") === `inbox ${Inbox.id}`) return this.#inbox?.receipted(frame);
     const [, kind, seq, id] = /^(sub|seq (\d+)) (.+)$/.exec(headers.get("receipt-id") ?? "") ?? [];

@@ -56,7 +56,7 @@ test("what has no number comes through, in the inbox and in a room", async () =>
   const inbox = c.inbox();
   assert.equal(socket.of("SUBSCRIBE").at(-1).destination, "/user/queue/lobby");
   inbox.on("$presence", (m) => got.push(m.body.online));
-  room.on("$notice", (m) => got.push(m.body.text));
+  inbox.on("$notice", (m) => got.push(m.body.text)); // whichever subscription it comes by
   const give = (subscription, type, body) => socket.give("MESSAGE", { subscription, type, "content-type": "application/json" }, JSON.stringify(body));
   give("lobby", "$presence", { online: true });
   give("r", "$notice", { text: "soon" });

@@ -7,6 +7,7 @@ import { bagView } from "./bag-view.js";
 import { lobbyView } from "./lobby-view.js";
 import { meView } from "./me-view.js";
 import { showPlaces } from "./nav.js";
+import { noticeBar } from "./notice-bar.js";
 import { OthelloGame } from "./othello-game.js";
 import { othelloView } from "./othello-view.js";
 import { showState } from "./pill.js";
@@ -36,6 +37,7 @@ export class App {
   tables = new Map();
   /** Rooms that we have asked a bot into. @type {Set<string>} */
   withBot = new Set();
+  #notices = noticeBar(this);
   #shown = 0;
   /** @type {unknown} the one that we listen to */
   #inbox;
@@ -76,6 +78,7 @@ export class App {
     this.#inbox = inbox;
     this.search.listen();
     this.social.listen();
+    this.#notices.listen();
   }
 
   #turned() {

@@ -6,6 +6,7 @@ const sentences = {
   unavailable: "The yard is busy for a moment. Please try again.",
   broker_unavailable: "The yard is busy for a moment. Please try again.",
   room_unavailable: "This room is busy for a moment. Please try again.",
+  maintenance: "The yard is closed for maintenance. Come back a little later.",
   internal: "Something broke on our side. Please try again.",
   rate_limited: "That was a little fast. Take a breath, then try again.",
   queue_full: "The room has too much to do just now. Please try again.",
