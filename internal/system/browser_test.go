@@ -297,7 +297,7 @@ func TestAPlayerEarnsBuysAndComesBack(t *testing.T) {
 	winner.click("have-account")
 	winner.run(chromedp.SendKeys(hook("login"), "Collector@example.org"), chromedp.SendKeys(hook("password"), "plum or persimmon"))
 	winner.click("password-go")
-	winner.until(`document.getElementById('toast').dataset.shown === 'true' && document.querySelector('[data-testid="have-account"]') === null`)
+	winner.until(`document.getElementById('toast').dataset.shown === 'true' && document.getElementById('toast').textContent.includes('go together')`)
 	winner.picture("wrong-password")
 	winner.eval(`(document.querySelector('[data-testid="password"]').value = '')`)
 	winner.run(chromedp.SendKeys(hook("password"), "plum and persimmon"))
