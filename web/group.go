@@ -25,8 +25,7 @@ type kindred struct {
 const (
 	groupFrames = 256
 	groupBytes  = 256 << 10
-	// groupKinds bounds how many different heads one group is encoded for. More subscribe under ids of their own; they
-	// get their frames one by one.
+	// groupKinds bounds for how many different heads the encoding of a group is shared. Others get one of their own.
 	groupKinds = 8
 )
 

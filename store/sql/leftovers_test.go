@@ -183,6 +183,9 @@ func (p player) live() (end func()) {
 	p.do("link", err)
 	p.do("sign in", s.StartSession(ctx, store.Session{ID: "id-of-its-session", User: p.id, ExpiresAt: noon.Add(time.Hour)}, store.TokenHash{1}))
 
+	_, err = s.SetMaintenance(ctx, store.Maintenance{Exempt: []string{p.id}})
+	p.do("let it in", err)
+
 	_, _, err = s.CreateAccount(ctx, store.Account{ID: "other", Name: "Other", CreatedAt: noon}, store.Identity{})
 	p.do("create another", err)
 	for i, entries := range [][]store.Entry{
