@@ -68,7 +68,7 @@ type TokenHash [32]byte
 
 // Sessions keeps who is signed in.
 type Sessions interface {
-	// StartSession makes s the user's one session; an older one ends.
+	// StartSession makes s the user's one session; an older one ends. ErrNotFound; [BannedError].
 	StartSession(ctx context.Context, s Session, token TokenHash) error
 	// Session finds a session that has not expired at now. ErrNotFound.
 	Session(ctx context.Context, token TokenHash, now time.Time) (Session, error)

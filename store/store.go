@@ -64,6 +64,9 @@ type Store interface {
 	Messages
 	Jobs
 	Maintenances
+	AccountBans
+	AuditTrail
+	Operators
 	// Ready reports whether the database answers now.
 	Ready(ctx context.Context) error
 	Close() error

@@ -53,6 +53,7 @@ var forgetting = []string{
 	`DELETE FROM room_invites WHERE inviter = $1`,
 	`DELETE FROM jobs WHERE account = $1 AND account <> ''`, // said so that the index may be used
 	`DELETE FROM maintenance_exempt WHERE account = $1`,
+	`DELETE FROM account_bans WHERE account = $1`,
 }
 
 const (
@@ -60,6 +61,8 @@ const (
 	// The folded name must be unique, so the id stands in for it.
 	eraseAccount = `UPDATE accounts SET name = '', folded = id, look = NULL, about = '', picture = 0, guest = TRUE, exp = 0, gold = 0,
 		win = 0, lose = 0, draw = 0, deleted_at = $2 WHERE id = $1`
+	// What was done to the account stays, without words that may be about the player.
+	bareAudit  = `UPDATE audit SET params = $2, reason = '' WHERE account = $1 AND account <> ''`
 	leaveSeats = `UPDATE seats SET state = 'leaving', since = CASE state WHEN 'leaving' THEN since ELSE $2 END, again = FALSE
 		WHERE account = $1`
 	lockDeleted   = `SELECT id FROM accounts WHERE id = $1 AND deleted_at IS NOT NULL`
@@ -79,6 +82,9 @@ func (s *Store) DeleteAccount(ctx context.Context, user string, now time.Time) (
 			return err
 		}
 		if _, err := q.exec(ctx, eraseAccount, user, now.UnixMicro()); err != nil {
+			return err
+		}
+		if _, err := q.exec(ctx, bareAudit, user, []byte("{}")); err != nil {
 			return err
 		}
 		if _, err := forget(ctx, q, user, now); err != nil {

@@ -47,7 +47,7 @@ func known(err error) bool {
 		store.ErrInParty, store.ErrPartyFull, store.ErrPartyChanged, store.ErrNotLeader, store.ErrCodeTaken, store.ErrSearching,
 		store.ErrTicketOver, store.ErrSeated,
 		store.ErrShort, store.ErrFull, store.ErrBanned, store.ErrNotOwner, store.ErrNotSeated, store.ErrPlays,
-		store.ErrBlocked, store.ErrTooMany,
+		store.ErrBlocked, store.ErrTooMany, store.ErrAccountBanned,
 	} {
 		if errors.Is(err, sentinel) {
 			return true

@@ -11,6 +11,7 @@ import (
 const (
 	upsertSession = `INSERT INTO sessions (account, id, token, expires_at)
 		SELECT id, $2, $3, $4 FROM accounts WHERE id = $1 AND deleted_at IS NULL
+			AND NOT EXISTS (SELECT 1 FROM account_bans b WHERE b.account = $1 AND (b.until IS NULL OR b.until > %s))
 		ON CONFLICT (account) DO UPDATE SET id = excluded.id, token = excluded.token, expires_at = excluded.expires_at`
 	// %s is the database's time.
 	selectSession = `SELECT s.id, s.account, a.name, s.expires_at, %s FROM sessions s JOIN accounts a ON a.id = s.account
@@ -19,14 +20,24 @@ const (
 	deleteSession = `DELETE FROM sessions WHERE account = $1 AND id = $2`
 )
 
-// StartSession implements [store.Sessions]. ErrNotFound: there is no such user.
+// StartSession implements [store.Sessions]. ErrNotFound: there is no such user. It holds the account before it looks for a ban, as
+// BanAccount does, so that of the two the later one sees the other.
 func (s *Store) StartSession(ctx context.Context, n store.Session, token store.TokenHash) error {
+	clock, args := s.db.clock(5)
+	query, args := fmt.Sprintf(upsertSession, clock), append([]any{n.User, n.ID, token[:], n.ExpiresAt.UnixMicro()}, args...)
 	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
-		changed, err := q.exec(ctx, upsertSession, n.User, n.ID, token[:], n.ExpiresAt.UnixMicro())
-		if err == nil && changed == 0 || foreignKey(err) {
-			return store.ErrNotFound
+		if err := s.lockAccount(ctx, q, n.User); err != nil {
+			return err
 		}
-		return err
+		changed, err := q.exec(ctx, query, args...)
+		if err != nil || changed > 0 {
+			return err
+		}
+		b, err := accountBan(ctx, q, selectAccountBan, n.User)
+		if err != nil {
+			return err
+		}
+		return &store.BannedError{Until: b.Until}
 	})
 	return s.failed(ctx, "start session", err)
 }

@@ -54,6 +54,9 @@ func Test(t *testing.T, fresh func(t testing.TB) Opener) {
 		{"Moves", moveCases},
 		{"Backfills", backfillCases},
 		{"Jobs", jobCases},
+		{"AccountBans", banCases},
+		{"AuditTrail", trailCases},
+		{"Operators", operatorCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
