@@ -53,6 +53,10 @@ type Context struct {
 	address string // of the player
 	gateway string // of the address that the player used: ws(s)://host/stomp
 
+	// for the calls of an Admin
+	operator string // the name of the key; "": it is a player's call
+	request  string // the request's id
+
 	answer *answer // nil: none given yet
 }
 

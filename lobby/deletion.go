@@ -15,18 +15,27 @@ func (s *Service) deleteUser(c *Context) error {
 	if err := c.bindObject(&struct{}{}); err != nil {
 		return err
 	}
-	if err := s.leaveSearches(c); err != nil {
-		return err
-	}
-	left, err := s.config.Store.DeleteAccount(c.ctx, c.session.User, s.config.Now())
+	err := s.deleteAccount(c, c.session.User)
 	if errors.Is(err, store.ErrNotFound) {
 		return notSignedIn
 	}
 	if err != nil {
 		return err
 	}
+	return c.NoContent()
+}
+
+// deleteAccount does the first step of an account's deletion, and then tells those who have to know. store.ErrNotFound.
+func (s *Service) deleteAccount(c *Context, user string) error {
+	if err := s.leaveSearches(c, user); err != nil {
+		return err
+	}
+	left, err := s.config.Store.DeleteAccount(c.ctx, user, s.config.Now())
+	if err != nil {
+		return err
+	}
 	c.After(func(ctx context.Context) {
-		s.moved(ctx, broker.SessionMoved{User: c.session.User})
+		s.moved(ctx, broker.SessionMoved{User: user})
 		ctx, cancel := context.WithTimeout(ctx, tellTimeout) // for all: the rest is told by Run
 		defer cancel()
 		for _, seat := range left {
@@ -38,9 +47,9 @@ func (s *Service) deleteUser(c *Context) error {
 				s.tell(ctx, room, seat, false)
 			}
 		}
-		s.config.Log.Info("an account was deleted", "user", c.session.User, "rooms", len(left))
+		s.config.Log.Info("an account was deleted", "user", user, "rooms", len(left))
 	})
-	return c.NoContent()
+	return nil
 }
 
 const (

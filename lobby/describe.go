@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// describe is the description of the lobby's own calls with the game's routes put in. JSON is YAML, so each is a line of it.
-func describe(own []route, typed map[string]details) ([]byte, error) {
-	lines := strings.Split(string(OpenAPI), "\n")
+// describe is a description of calls with more routes put in, which are below prefix. JSON is YAML, so each is a line of it.
+func describe(text []byte, prefix string, more []route, operation func(r route, path string) object) ([]byte, error) {
+	lines := strings.Split(string(text), "\n")
 	paths := map[string]int{} // by shape: where the path's own line is
 	end := 0                  // of the paths
 	for i, line := range lines {
@@ -24,11 +24,11 @@ func describe(own []route, typed map[string]details) ([]byte, error) {
 	put := map[int][]string{} // behind a line, or at the end of the paths
 	fresh := map[string][]string{}
 	var order []string
-	for _, r := range own {
+	for _, r := range more {
 		if shape(r.method, r.path) == replaceable {
 			continue // what is said of it there holds for the game's, too
 		}
-		path := paramName.ReplaceAllStringFunc(Prefix+r.path, func(p string) string { return "{" + p[1:] + "}" })
+		path := paramName.ReplaceAllStringFunc(prefix+r.path, func(p string) string { return "{" + p[1:] + "}" })
 		key := templateParam.ReplaceAllString(path, ":")
 		at, known := paths[key]
 		if known {
@@ -39,11 +39,7 @@ func describe(own []route, typed map[string]details) ([]byte, error) {
 		} else {
 			path = strings.Trim(fresh[key][0], ` ":`)
 		}
-		d, ok := typed[shape(r.method, r.path)]
-		if !ok {
-			d = details{}
-		}
-		text, err := json.Marshal(operation(r.method, path, d))
+		text, err := json.Marshal(operation(r, path))
 		if err != nil {
 			return nil, fmt.Errorf("describe %s %s: %w", r.method, r.path, err)
 		}
@@ -75,8 +71,8 @@ type object map[string]any
 
 func ref(to string) object { return object{"$ref": "#/components/" + to} }
 
-// operation describes one of the game's routes; path is as the description writes it.
-func operation(method, path string, d details) object {
+// gamesOperation describes one of the game's routes; path is as the description writes it.
+func gamesOperation(method, path string, d details) object {
 	problem := object{"application/problem+json": object{"schema": ref("schemas/Problem")}}
 	responses := object{
 		"401": ref("responses/NotSignedIn"),
@@ -94,15 +90,21 @@ func operation(method, path string, d details) object {
 			"description": "The game's answer.", "content": object{"application/json": object{"schema": d.out.describe(false)}},
 		}
 	}
-	parameters := []object{}
-	for _, name := range templateParam.FindAllString(path, -1) {
-		parameters = append(parameters, object{"name": name[1 : len(name)-1], "in": "path", "required": true, "schema": object{"type": "string"}})
-	}
 	op := object{
-		"operationId": operationID(method, path), "summary": "A route of the game's", "tags": []string{"game"}, "responses": responses,
+		"operationId": operationID(Prefix, method, path), "summary": "A route of the game's", "tags": []string{"game"}, "responses": responses,
 	}
 	if d.in != nil {
 		responses["400"] = object{"description": "`bad_request`, with a detail that names the field; or a code of the game's own.", "content": problem}
+	}
+	d.request(op, responses, method, path)
+	return op
+}
+
+// request adds to an operation what it may be asked, and what is answered to what it may not.
+func (d details) request(op, responses object, method, path string) {
+	parameters := []object{}
+	for _, name := range templateParam.FindAllString(path, -1) {
+		parameters = append(parameters, object{"name": name[1 : len(name)-1], "in": "path", "required": true, "schema": object{"type": "string"}})
 	}
 	if method == http.MethodGet && d.in != nil {
 		for _, f := range d.in.fields {
@@ -128,13 +130,12 @@ func operation(method, path string, d details) object {
 	if len(parameters) > 0 {
 		op["parameters"] = parameters
 	}
-	return op
 }
 
 // operationID is "postUserGift" for POST /v1/user/gift; a parameter is "By" its name.
-func operationID(method, path string) string {
+func operationID(prefix, method, path string) string {
 	id := strings.ToLower(method)
-	for segment := range strings.SplitSeq(strings.TrimPrefix(path, Prefix+"/"), "/") {
+	for segment := range strings.SplitSeq(strings.TrimPrefix(path, prefix+"/"), "/") {
 		if strings.HasPrefix(segment, "{") {
 			id += "By"
 		}

@@ -13,11 +13,14 @@ func (c *Context) page() (cursor string, limit int, err error) {
 	return cursor, limit, nil
 }
 
+// defaultPage is how many of a list a page has when nothing is said.
+const defaultPage = 20
+
 // limit is how many of a list the query asks for: 1 to 100, 20 when it says nothing.
 func (c *Context) limit() (int, error) {
 	text := c.Query("limit")
 	if text == "" {
-		return 20, nil
+		return defaultPage, nil
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > 100 {

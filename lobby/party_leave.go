@@ -66,35 +66,35 @@ func (s *Service) kickFromParty(c *Context) error {
 }
 
 // leaveSearches takes a player whose account goes out of its party, and ends its search, so that those who are with it know.
-func (s *Service) leaveSearches(c *Context) error {
+func (s *Service) leaveSearches(c *Context, user string) error {
 	now := s.config.Now()
-	p, err := s.config.Store.PartyOf(c.ctx, c.session.User)
+	p, err := s.config.Store.PartyOf(c.ctx, user)
 	if err == nil {
-		left, cancelled, err := s.config.Store.LeaveParty(c.ctx, p.ID, c.session.User, now)
+		left, cancelled, err := s.config.Store.LeaveParty(c.ctx, p.ID, user, now)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 		if err == nil {
 			left.ID = p.ID
-			if err := s.hasLeft(c, left, cancelled, partyLeft, c.session.User, "", now); err != nil {
+			if err := s.hasLeft(c, left, cancelled, partyLeft, user, "", now); err != nil {
 				return err
 			}
 		}
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	tickets, err := s.config.Store.TicketsOf(c.ctx, c.session.User, 1)
+	tickets, err := s.config.Store.TicketsOf(c.ctx, user, 1)
 	if err != nil || len(tickets) == 0 || !tickets[0].Open() {
 		return err
 	}
-	t, err := s.config.Store.CancelTicket(c.ctx, tickets[0].ID, c.session.User, now)
+	t, err := s.config.Store.CancelTicket(c.ctx, tickets[0].ID, user, now)
 	if errors.Is(err, store.ErrTicketOver) || errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return s.ticketEnded(c, t, c.session.User)
+	return s.ticketEnded(c, t, user)
 }
 
 // hasLeft tells those whom it concerns that a player is not in its party any more.

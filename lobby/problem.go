@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/madang-games/madang/store"
 )
@@ -22,6 +23,8 @@ type problem struct {
 	retryAfter int
 	// header is one more header of the answer, name and value; none when empty.
 	header [2]string
+	// until is when what is refused now will not be any more, where that is known; zero: it is not said.
+	until time.Time
 }
 
 func (p *problem) Error() string { return p.code + ": " + p.detail }
@@ -89,7 +92,10 @@ var goodCode = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 // problemOf is the one place where an error becomes what a player sees.
 func problemOf(err error) *problem {
 	var p *problem
+	var ban *store.BannedError
 	switch {
+	case errors.As(err, &ban):
+		return bannedUntil(ban.Until)
 	case errors.As(err, &p):
 		if p.status < 400 || p.status > 599 || !goodCode.MatchString(p.code) {
 			return internal
@@ -133,7 +139,11 @@ func (p *problem) answer(request string) *answer {
 		Detail  string `json:"detail,omitempty"`
 		Code    string `json:"code"`
 		Request string `json:"request,omitempty"`
-	}{"urn:madang:problem:" + p.code, p.title, p.status, p.detail, p.code, ""}
+		Until   string `json:"until,omitempty"`
+	}{"urn:madang:problem:" + p.code, p.title, p.status, p.detail, p.code, "", ""}
+	if !p.until.IsZero() {
+		body.Until = p.until.UTC().Format(time.RFC3339)
+	}
 	if p.status >= 500 {
 		body.Request = request
 	}

@@ -94,6 +94,11 @@ func (s *Service) read(ctx context.Context, in credentials) (proof, error) {
 	return guestProof(in.Token)
 }
 
+// foldLogin is the form of a login name in which names that count as the same are the same.
+func foldLogin(login string) string {
+	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(strings.TrimSpace(login))))
+}
+
 // platforms are the names of all that players may sign in by, in their order.
 func (s *Service) platforms() []string {
 	return slices.Sorted(func(yield func(string) bool) {
@@ -150,7 +155,7 @@ func customProof(token string) (proof, error) {
 // taken as they are, in NFC (RFC 8265, OpaqueString).
 func passwordProof(token string) (proof, error) {
 	login, password, _ := strings.Cut(token, ":")
-	login = norm.NFKC.String(cases.Fold().String(norm.NFKC.String(strings.TrimSpace(login))))
+	login = foldLogin(login)
 	password = norm.NFC.String(password)
 	n, m := utf8.RuneCountInString(login), utf8.RuneCountInString(password)
 	if n < 1 || n > maxLogin || len(login) > maxSubject || !printable(login) || m < leastPassword || m > maxPassword || !printable(password) {

@@ -83,7 +83,7 @@ func (a *App) Serve(c Config) (*Service, error) {
 		if r.method != http.MethodGet && !late[r.method+" "+r.path] {
 			r.handle = s.onceOnly(r.handle, whole[r.method+" "+r.path])
 		}
-		s.router.Add(r.method, Prefix+r.path, s.handler(r))
+		s.router.Add(r.method, Prefix+r.path, s.handler(Prefix, r, s.enter))
 	}
 	for _, r := range own {
 		if r.method != http.MethodGet {
@@ -98,9 +98,11 @@ func (a *App) Serve(c Config) (*Service, error) {
 				return handle(c)
 			}
 		}
-		s.router.Add(r.method, Prefix+r.path, s.handler(r))
+		s.router.Add(r.method, Prefix+r.path, s.handler(Prefix, r, s.enter))
 	}
-	description, err := describe(own, a.details)
+	description, err := describe(OpenAPI, Prefix, own, func(r route, path string) object {
+		return gamesOperation(r.method, path, a.details[shape(r.method, r.path)])
+	})
 	if err != nil {
 		return nil, fmt.Errorf("lobby: %w", err)
 	}
@@ -187,6 +189,15 @@ func (s *Service) builtIn() []route {
 
 // ServeHTTP answers everything under /v1/, and GET /openapi.yaml.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.serve(w, r, func(e *exchange) {
+		if !s.cors(e, r) {
+			s.router.ServeHTTP(e, r)
+		}
+	})
+}
+
+// serve answers a request by route, whatever that does.
+func (s *Service) serve(w http.ResponseWriter, r *http.Request, route func(*exchange)) {
 	began := s.config.Now()
 	e := &exchange{ResponseWriter: w, id: s.requestID(r)}
 	h := w.Header()
@@ -206,10 +217,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.meter.request(r.Method, e.route, e.status, took)
 		s.config.Log.Debug("request", "request", e.id, "method", r.Method, "path", r.URL.Path, "status", e.status, "took", took)
 	}()
-	if s.cors(e, r) {
-		return
-	}
-	s.router.ServeHTTP(e, r)
+	route(e)
 }
 
 // exchange is one request's answer on its way out, and what the log says of it.
@@ -246,11 +254,12 @@ func (e *exchange) send(a *answer) {
 // exchangeOf is the exchange that ServeHTTP has put into the router.
 func exchangeOf(c echo.Context) *exchange { return c.Response().Writer.(*exchange) }
 
-// handler makes a route's function one of the router's.
-func (s *Service) handler(rt route) echo.HandlerFunc {
+// handler makes a route's function one of the router's, below prefix. enter says who asks, or refuses; routes that are open to
+// all do without.
+func (s *Service) handler(prefix string, rt route, enter func(*Context, *http.Request) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r, e := c.Request(), exchangeOf(c)
-		e.route = Prefix + rt.path
+		e.route = prefix + rt.path
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
 		in := &Context{
@@ -263,9 +272,10 @@ func (s *Service) handler(rt route) echo.HandlerFunc {
 			query:   r.URL.Query(),
 			address: s.addressOf(r),
 			gateway: s.gatewayFor(r),
+			request: e.id,
 		}
 		in.ctx = context.WithValue(ctx, afterKey{}, in)
-		out, err := s.play(c, rt, in)
+		out, err := s.play(c, rt, in, enter)
 		if err != nil {
 			out = s.refusal(err, e, r)
 		}
@@ -275,17 +285,16 @@ func (s *Service) handler(rt route) echo.HandlerFunc {
 }
 
 // play does a route's work up to its answer.
-func (s *Service) play(c echo.Context, rt route, in *Context) (*answer, error) {
+func (s *Service) play(c echo.Context, rt route, in *Context, enter func(*Context, *http.Request) error) (*answer, error) {
 	r := c.Request()
 	var err error
 	if in.params, err = paramsOf(c); err != nil {
 		return nil, err
 	}
 	if rt.signedIn {
-		if in.session, in.secret, err = s.authenticate(in.ctx, r); err != nil {
+		if err = enter(in, r); err != nil {
 			return nil, err
 		}
-		in.owner = "user " + in.session.User
 	}
 	if rt.method != http.MethodGet {
 		if in.body, err = readBody(r); err != nil {

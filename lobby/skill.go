@@ -19,17 +19,26 @@ type ratingJSON struct {
 
 // userSkill is GET /user/skill.
 func (s *Service) userSkill(c *Context) error {
-	ratings, err := s.config.Store.Ratings(c.ctx, c.session.User)
+	skills, err := s.ratings(c, c.session.User)
 	if err != nil {
 		return err
+	}
+	return c.JSON(http.StatusOK, struct {
+		Skills []ratingJSON `json:"skills"`
+	}{skills})
+}
+
+// ratings are a player's, by game and mode.
+func (s *Service) ratings(c *Context, user string) ([]ratingJSON, error) {
+	ratings, err := s.config.Store.Ratings(c.ctx, user)
+	if err != nil {
+		return nil, err
 	}
 	skills := make([]ratingJSON, len(ratings))
 	for i, r := range ratings {
 		skills[i] = ratingJSON{r.Game, r.Mode, r.Value, r.Deviation, r.Volatility, r.Matches, r.At}
 	}
-	return c.JSON(http.StatusOK, struct {
-		Skills []ratingJSON `json:"skills"`
-	}{skills})
+	return skills, nil
 }
 
 // dropAtOnce is how many scores of boards that are over one transaction drops, and dropRounds how many it does in a row.

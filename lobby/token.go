@@ -92,6 +92,13 @@ func (s *Service) refresh(c *Context) error {
 	}{s.config.Tokens.Sign(token.Claims{Secret: c.secret, ExpiresAt: end}, s.config.Now()), end})
 }
 
+// enter has the player enter whose session a request names.
+func (s *Service) enter(c *Context, r *http.Request) (err error) {
+	c.session, c.secret, err = s.authenticate(c.ctx, r)
+	c.owner = "user " + c.session.User
+	return err
+}
+
 // authenticate finds the session of a request by its bearer token. What is no living token of ours does not reach
 // the store.
 func (s *Service) authenticate(ctx context.Context, r *http.Request) (store.Session, token.Secret, error) {

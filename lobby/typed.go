@@ -40,21 +40,7 @@ func Handle[In, Out any](a *App, method, path string, h func(c *Context, in In) 
 	if h == nil {
 		panic(call + " has no handler: give it a func(c *lobby.Context, in In) (Out, error)")
 	}
-	d := details{out: schemaOfAnswer(call, reflect.TypeFor[Out]())}
-	if d.in = schemaOfRequest(call, reflect.TypeFor[In]()); method == http.MethodGet {
-		d.in.mustBeQuery(call)
-	}
-	d.read = func(c *Context) error {
-		in := new(In)
-		if err := d.in.read(c, method == http.MethodGet, in); err != nil {
-			return err
-		}
-		if err := validate(in); err != nil {
-			return err
-		}
-		c.in = in
-		return nil
-	}
+	d := detailsOf[In, Out](call, method)
 	a.add(method, path, func(c *Context) error {
 		out, err := h(c, *c.in.(*In))
 		if err != nil || len(d.out.fields) == 0 {
@@ -74,6 +60,26 @@ func Handle[In, Out any](a *App, method, path string, h func(c *Context, in In) 
 type details struct {
 	in, out *schema
 	read    func(*Context) error // makes the request a value, c.in, or refuses it
+}
+
+// detailsOf are the details of a route with these types. A mistake in them panics.
+func detailsOf[In, Out any](call, method string) details {
+	d := details{out: schemaOfAnswer(call, reflect.TypeFor[Out]())}
+	if d.in = schemaOfRequest(call, reflect.TypeFor[In]()); method == http.MethodGet {
+		d.in.mustBeQuery(call)
+	}
+	d.read = func(c *Context) error {
+		in := new(In)
+		if err := d.in.read(c, method == http.MethodGet, in); err != nil {
+			return err
+		}
+		if err := validate(in); err != nil {
+			return err
+		}
+		c.in = in
+		return nil
+	}
+	return d
 }
 
 // validate asks a request itself whether it may be.

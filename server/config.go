@@ -22,22 +22,24 @@ const (
 // Config is how one process takes part in a deployment. Its fields are also the flags and environment variables of the
 // program; the zero value is the program without flags.
 type Config struct {
-	Listen     string        `default:":8080" env:"MADANG_LISTEN" placeholder:"ADDR" help:"Address to listen on; port 0 picks a free one and prints it (${default})."`
-	Data       string        `default:"./data" env:"MADANG_DATA" placeholder:"DIR" help:"Folder of the SQLite file and the embedded broker's journal (${default})."`
-	Role       []string      `default:"all" env:"MADANG_ROLE" placeholder:"ROLE" help:"What this process does: all, or any of lobby,web,worker (${default})."`
-	Broker     []string      `default:"memory" env:"MADANG_BROKER" placeholder:"URL" help:"memory, or amqp://user:password@host:5672/vhost; several with commas (${default})."`
-	Store      string        `default:"sqlite" env:"MADANG_STORE" placeholder:"URL" help:"sqlite, or postgres://user:password@host:5432/database (${default})."`
-	PublicURL  string        `name:"public-url" env:"MADANG_PUBLIC_URL" placeholder:"URL" help:"Where players reach the deployment, such as https://play.example.org. Default: the address that they asked."`
-	Origins    []string      `env:"MADANG_ORIGINS" placeholder:"URL" help:"Other web origins whose pages may play here, such as https://game.example.org."`
-	TrustProxy bool          `name:"trust-proxy" env:"MADANG_TRUST_PROXY" help:"Believe X-Forwarded-For and -Proto. Only behind a proxy that sets them itself."`
-	Canary     []string      `env:"MADANG_CANARY" placeholder:"GAME=VERSION:PERCENT" help:"Give this share of the players a version of a game; the others get the newest below it."`
-	TokenKeys  string        `name:"token-keys" env:"MADANG_TOKEN_KEYS" placeholder:"FILE" help:"File of the keys that sign sessions, or the keys themselves: id=<32 bytes in base64>, the first one signs. Default: made and kept in the store."`
-	Platforms  []string      `env:"MADANG_PLATFORMS" placeholder:"NAME" help:"By which of guest, custom and password players may sign in. Default: all."`
-	OIDC       []string      `name:"oidc" sep:";" env:"MADANG_OIDC" placeholder:"NAME=ISSUER,CLIENT-ID" help:"A platform whose OpenID tokens sign players in, such as google=https://accounts.google.com,<client id>; more client ids with commas, more platforms with semicolons."`
-	GameCenter []string      `name:"game-center" env:"MADANG_GAME_CENTER" placeholder:"BUNDLE-ID" help:"Let players of these apps sign in by Apple's Game Center."`
-	Drain      time.Duration `default:"10s" env:"MADANG_DRAIN" placeholder:"TIME" help:"How long a stop may take: on SIGTERM, for rooms that no other worker plays to end; always, to finish what is under way (${default})."`
-	Profile    string        `name:"profile-listen" env:"MADANG_PROFILE_LISTEN" placeholder:"ADDR" help:"Address for CPU, heap and other profiles (/debug/pprof/), such as localhost:6060; not for the public. Default: none."`
-	Log        string        `default:"info" enum:"debug,info,warn,error" env:"MADANG_LOG" placeholder:"LEVEL" help:"Least level to log: debug, info, warn or error (${default})."`
+	Listen      string        `default:":8080" env:"MADANG_LISTEN" placeholder:"ADDR" help:"Address to listen on; port 0 picks a free one and prints it (${default})."`
+	Data        string        `default:"./data" env:"MADANG_DATA" placeholder:"DIR" help:"Folder of the SQLite file and the embedded broker's journal (${default})."`
+	Role        []string      `default:"all" env:"MADANG_ROLE" placeholder:"ROLE" help:"What this process does: all, or any of lobby,web,worker (${default})."`
+	Broker      []string      `default:"memory" env:"MADANG_BROKER" placeholder:"URL" help:"memory, or amqp://user:password@host:5672/vhost; several with commas (${default})."`
+	Store       string        `default:"sqlite" env:"MADANG_STORE" placeholder:"URL" help:"sqlite, or postgres://user:password@host:5432/database (${default})."`
+	PublicURL   string        `name:"public-url" env:"MADANG_PUBLIC_URL" placeholder:"URL" help:"Where players reach the deployment, such as https://play.example.org. Default: the address that they asked."`
+	Origins     []string      `env:"MADANG_ORIGINS" placeholder:"URL" help:"Other web origins whose pages may play here, such as https://game.example.org."`
+	TrustProxy  bool          `name:"trust-proxy" env:"MADANG_TRUST_PROXY" help:"Believe X-Forwarded-For and -Proto. Only behind a proxy that sets them itself."`
+	Canary      []string      `env:"MADANG_CANARY" placeholder:"GAME=VERSION:PERCENT" help:"Give this share of the players a version of a game; the others get the newest below it."`
+	TokenKeys   string        `name:"token-keys" env:"MADANG_TOKEN_KEYS" placeholder:"FILE" help:"File of the keys that sign sessions, or the keys themselves: id=<32 bytes in base64>, the first one signs. Default: made and kept in the store."`
+	Platforms   []string      `env:"MADANG_PLATFORMS" placeholder:"NAME" help:"By which of guest, custom and password players may sign in. Default: all."`
+	OIDC        []string      `name:"oidc" sep:";" env:"MADANG_OIDC" placeholder:"NAME=ISSUER,CLIENT-ID" help:"A platform whose OpenID tokens sign players in, such as google=https://accounts.google.com,<client id>; more client ids with commas, more platforms with semicolons."`
+	GameCenter  []string      `name:"game-center" env:"MADANG_GAME_CENTER" placeholder:"BUNDLE-ID" help:"Let players of these apps sign in by Apple's Game Center."`
+	Drain       time.Duration `default:"10s" env:"MADANG_DRAIN" placeholder:"TIME" help:"How long a stop may take: on SIGTERM, for rooms that no other worker plays to end; always, to finish what is under way (${default})."`
+	Profile     string        `name:"profile-listen" env:"MADANG_PROFILE_LISTEN" placeholder:"ADDR" help:"Address for CPU, heap and other profiles (/debug/pprof/), such as localhost:6060; not for the public. Default: none."`
+	AdminListen string        `name:"admin-listen" env:"MADANG_ADMIN_LISTEN" placeholder:"ADDR" help:"Address of the admin API, which lobbies serve there and nowhere else; best one that only you reach, such as 127.0.0.1:8081. Default: none."`
+	AdminKeys   string        `name:"admin-keys" env:"MADANG_ADMIN_KEYS" placeholder:"FILE" help:"File of the keys for the admin API, or the keys themselves: name=<32 or more characters>; the name is who it is in the audit."`
+	Log         string        `default:"info" enum:"debug,info,warn,error" env:"MADANG_LOG" placeholder:"LEVEL" help:"Least level to log: debug, info, warn or error (${default})."`
 
 	// OnReady is called with the address of this process, such as http://localhost:8080, before it takes its first
 	// request.
@@ -94,6 +96,12 @@ func (c Config) filled() (Config, error) {
 	}
 	if c.has(RoleLobby) && !c.has(RoleWeb) && c.PublicURL == "" {
 		return c, fmt.Errorf("a lobby without a gateway beside it needs --public-url, to tell players where the gateways are")
+	}
+	if (c.AdminListen == "") != (c.AdminKeys == "") {
+		return c, fmt.Errorf("--admin-listen and --admin-keys go together: the admin API needs an address and keys")
+	}
+	if c.AdminListen != "" && !c.has(RoleLobby) {
+		return c, fmt.Errorf("--admin-listen is for lobbies: this process is none")
 	}
 	if _, err := c.canaries(); err != nil {
 		return c, err

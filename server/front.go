@@ -33,13 +33,18 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	parts := f.parts.Load()
 	if parts == nil || f.drains.Load() {
-		w.Header().Set("Retry-After", "1")
-		w.Header().Set("Content-Type", "application/problem+json")
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = w.Write([]byte(`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The server is starting or stopping. Try again in a moment.","code":"unavailable"}` + "\n"))
+		notYet(w)
 		return
 	}
 	parts.ServeHTTP(w, r)
+}
+
+// notYet answers while nothing else can.
+func notYet(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "1")
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = w.Write([]byte(`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The server is starting or stopping. Try again in a moment.","code":"unavailable"}` + "\n"))
 }
 
 // readyz says whether players may be sent here: the parts are built, broker and store answer, and no stop has begun.

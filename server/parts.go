@@ -104,6 +104,11 @@ func (s *Server) build(ctx context.Context) (_ *parts, err error) {
 		if err != nil {
 			return nil, err
 		}
+		if s.admin != nil {
+			if err := s.admin.open(p); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return p, nil
 }

@@ -35,6 +35,7 @@ type Server struct {
 	profile  net.Listener // of profiles; nil: none
 	registry *prometheus.Registry
 	front    *front
+	admin    *adminDoor // nil: there is none
 
 	drain    chan struct{} // closed by Drain
 	draining sync.Once
@@ -71,8 +72,16 @@ func New(c Config, log *slog.Logger, app *lobby.App, games ...handlers.Definitio
 			return nil, fmt.Errorf("--profile-listen: %w", err)
 		}
 	}
+	admin, err := openAdmin(&c)
+	if err != nil {
+		listener.Close()
+		if profile != nil {
+			profile.Close()
+		}
+		return nil, err
+	}
 	s := &Server{
-		config: c, app: app, games: games, listener: listener, profile: profile,
+		config: c, app: app, games: games, listener: listener, profile: profile, admin: admin,
 		id: uuid.NewString(), started: time.Now(), registry: prometheus.NewRegistry(), built: make(chan struct{}),
 		drain: make(chan struct{}),
 	}
@@ -83,8 +92,18 @@ func New(c Config, log *slog.Logger, app *lobby.App, games ...handlers.Definitio
 }
 
 // URL is where this process can be reached from this machine, such as http://localhost:8080.
-func (s *Server) URL() string {
-	at := s.listener.Addr().(*net.TCPAddr)
+func (s *Server) URL() string { return urlOf(s.listener) }
+
+// AdminURL is where its admin API can be, such as http://127.0.0.1:8081; "" if it has none.
+func (s *Server) AdminURL() string {
+	if s.admin == nil {
+		return ""
+	}
+	return urlOf(s.admin.listener)
+}
+
+func urlOf(l net.Listener) string {
+	at := l.Addr().(*net.TCPAddr)
 	host := "localhost"
 	if !at.IP.IsUnspecified() {
 		host = at.IP.String()
@@ -108,16 +127,15 @@ func (s *Server) Run(ctx context.Context) error {
 		defer s.profile.Close()
 		go s.profiles(s.profile)
 	}
-	web := &http.Server{
-		Handler:           s.front,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
-	served := make(chan error, 1)
+	web := httpServer(s.front, s.log)
+	served := make(chan error, 2)
 	go func() { served <- web.Serve(s.listener) }()
 
+	if s.admin != nil {
+		admin := httpServer(s.admin, s.log)
+		defer shut(admin)
+		go func() { served <- admin.Serve(s.admin.listener) }()
+	}
 	running, done := context.WithCancel(ctx)
 	defer done()
 	group, working := errgroup.WithContext(running)
@@ -135,15 +153,30 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	err := group.Wait()
 
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if web.Shutdown(ending) != nil {
-		_ = web.Close()
-	}
+	shut(web)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		err = nil
 	}
 	return err
+}
+
+// shut ends a server, after what is under way for a second.
+func shut(s *http.Server) {
+	ending, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if s.Shutdown(ending) != nil {
+		_ = s.Close()
+	}
+}
+
+func httpServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
 }
 
 // work builds the parts, runs them until ctx ends, and drains them.
@@ -174,6 +207,9 @@ func (s *Server) work(ctx context.Context) error {
 	s.front.parts.Store(s.routes(p)) // before ready sees p: whoever is sent here then is served
 	s.parts.Store(p)
 	close(s.built)
+	if s.admin != nil {
+		s.log.Info("the admin API listens", "url", s.AdminURL())
+	}
 	s.log.Info("ready", "roles", s.config.Role, "url", s.URL(), "after", time.Since(s.started).Round(time.Millisecond))
 	err = p.run(ctx, s)
 	s.front.drains.Store(true)

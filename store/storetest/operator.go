@@ -55,7 +55,7 @@ var operatorCases = []testCase{
 
 		seat, err := s.PutOut(t.ctx(), room, one, store.ReasonKicked, after(3*time.Minute))
 		t.fatal("put the owner out", err)
-		equal(t, "seat", seat, store.Seat{Room: room, User: one, Name: "Player 1", State: store.Leaving, Since: after(3*time.Minute), Reason: store.ReasonKicked})
+		equal(t, "seat", seat, store.Seat{Room: room, User: one, Name: "Player 1", State: store.Leaving, Since: after(3 * time.Minute), Reason: store.ReasonKicked})
 		again, err := s.PutOut(t.ctx(), room, one, "other", after(time.Hour))
 		t.fatal("again", err)
 		equal(t, "again", again, seat)
