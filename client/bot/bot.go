@@ -1,4 +1,4 @@
-// Package bot is players made of software, for Othello: so that nobody has to play alone, and to measure a deployment.
+// Package bot is players made of software, for Othello and the arena: so that nobody has to play alone, and to measure a deployment.
 package bot
 
 import (

@@ -8,6 +8,7 @@ import (
 
 	"github.com/madang-games/madang/client"
 	"github.com/madang-games/madang/client/bot"
+	"github.com/madang-games/madang/games/arena"
 	"github.com/madang-games/madang/games/othello"
 	"github.com/madang-games/madang/lobby"
 	"github.com/madang-games/madang/server"
@@ -17,7 +18,7 @@ import (
 func deployment(t *testing.T) string {
 	t.Helper()
 	s, err := server.New(server.Config{Listen: "127.0.0.1:0", Data: t.TempDir(), Drain: time.Second},
-		slog.New(slog.DiscardHandler), lobby.New(), othello.Game())
+		slog.New(slog.DiscardHandler), lobby.New(), othello.Game(), arena.Game())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 // frame is what a load wants to know of a STOMP frame, as views into the bytes it was read from. Values are as they came,
 // escapes and all.
 type frame struct {
-	command, kind, id, code, text, body []byte
+	command, kind, id, code, text, time, body []byte
 }
 
 var errFrame = errors.New("not a STOMP frame of a server")
@@ -43,6 +43,8 @@ func (f *frame) scan(p []byte) (size int, err error) {
 			f.id = value
 		case "code":
 			f.code = value
+		case "timestamp":
+			f.time = value
 		case "message":
 			f.text = value
 		case "content-length":

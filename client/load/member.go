@@ -53,14 +53,7 @@ func (m *member) connect(ctx, living context.Context, from string) error {
 	if m.room.crowd.beats {
 		beats = "25000,25000"
 	}
-	hello := stomp.AppendFrame(nil, stomp.V12, &stomp.Frame{Command: "CONNECT", Fields: []stomp.Field{
-		{Name: "accept-version", Value: "1.2"}, {Name: "host", Value: "madang"},
-		{Name: "passcode", Value: m.seat.token}, {Name: "heart-beat", Value: beats},
-	}})
-	hello = stomp.AppendFrame(hello, stomp.V12, &stomp.Frame{Command: "SUBSCRIBE", Fields: []stomp.Field{
-		{Name: "destination", Value: m.seat.Stomp.Topic}, {Name: "id", Value: "room"},
-	}})
-	if err := socket.write(hello); err != nil {
+	if err := socket.write(hello(m.seat, beats)); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	go m.read(living, rest)
@@ -72,6 +65,17 @@ func (m *member) connect(ctx, living context.Context, from string) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// hello is what who has a seat says first: sign-in and subscription.
+func hello(s seat, beats string) []byte {
+	b := stomp.AppendFrame(nil, stomp.V12, &stomp.Frame{Command: "CONNECT", Fields: []stomp.Field{
+		{Name: "accept-version", Value: "1.2"}, {Name: "host", Value: "madang"},
+		{Name: "passcode", Value: s.token}, {Name: "heart-beat", Value: beats},
+	}})
+	return stomp.AppendFrame(b, stomp.V12, &stomp.Frame{Command: "SUBSCRIBE", Fields: []stomp.Field{
+		{Name: "destination", Value: s.Stomp.Topic}, {Name: "id", Value: "room"},
+	}})
 }
 
 // read takes everything that comes, rest first, until the socket ends.

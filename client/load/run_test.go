@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/madang-games/madang/games/arena"
 	"github.com/madang-games/madang/games/relay"
 	"github.com/madang-games/madang/lobby"
 	"github.com/madang-games/madang/server"
@@ -20,7 +21,7 @@ import (
 func deployment(t *testing.T) string {
 	t.Helper()
 	s, err := server.New(server.Config{Listen: "127.0.0.1:0", Data: t.TempDir(), Drain: time.Second},
-		slog.New(slog.DiscardHandler), lobby.New(), relay.Game())
+		slog.New(slog.DiscardHandler), lobby.New(), relay.Game(), arena.Game())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,7 @@ type loadCmd struct {
 	Players    int           `default:"2000" help:"With --lobby: players who come at once (${default})."`
 	Reads      float64       `default:"2000" help:"With --lobby: calls that read, a second (${default})."`
 	Churn      float64       `default:"10" help:"With --lobby: players a second who come, speak once and leave (${default})."`
+	Arena      bool          `help:"Measure the arena instead: --rooms (1) of --clients (200) players, who change direction --rate (4) times a second."`
 	JSON       bool          `name:"json" help:"Print the report as JSON."`
 	Quiet      bool          `help:"No progress lines."`
 }
@@ -40,6 +41,9 @@ func (c *loadCmd) Run(ctx context.Context) error {
 	if c.Lobby {
 		return c.lobby(ctx)
 	}
+	if c.Arena {
+		return c.arena(ctx)
+	}
 	config := load.Config{URL: c.URL, Game: c.Game, Rooms: c.Rooms, Clients: c.Clients, Rate: c.Rate, Size: c.Size,
 		Time: c.Time, Warmup: c.Warmup, Connecting: c.Connecting, Sources: c.Sources, Idle: c.Idle, Metrics: c.Metrics}
 	if !c.Quiet {
@@ -50,6 +54,26 @@ func (c *loadCmd) Run(ctx context.Context) error {
 		return err
 	}
 	return c.tell(report, report.OK(), errLoad)
+}
+
+// errArena is what a run with --arena ends with in which a player lost its connection, or was told of what it may not see.
+var errArena = errors.New("not everybody saw what is near, and that alone")
+
+func (c *loadCmd) arena(ctx context.Context) error {
+	config := load.ArenaConfig{URL: c.URL, Time: c.Time, Warmup: c.Warmup, Metrics: c.Metrics}
+	for to, from := range map[*int][2]int{&config.Rooms: {c.Rooms, 20}, &config.Players: {c.Clients, 10}} {
+		if from[0] != from[1] { // what the other loads have for a default
+			*to = from[0]
+		}
+	}
+	if c.Rate != 10 {
+		config.Rate = c.Rate
+	}
+	report, err := load.RunArena(ctx, config)
+	if err != nil {
+		return err
+	}
+	return c.tell(report, report.OK(), errArena)
 }
 
 // errLobby is what a run with --lobby ends with in which something failed.
