@@ -233,5 +233,10 @@ func (s *Server) ready(ctx context.Context) error {
 	if err := p.broker.Ready(ctx); err != nil {
 		return fmt.Errorf("broker: %w", err)
 	}
+	if p.gateway != nil {
+		if err := p.gateway.Ready(); err != nil {
+			return err
+		}
+	}
 	return nil
 }

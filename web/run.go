@@ -20,6 +20,7 @@ import (
 func (g *Gateway) Run(ctx context.Context) error {
 	if g.start(ctx) == nil {
 		g.ready.Store(true)
+		g.reread() // of those who have come before the board was heard
 		g.log.Info("gateway serves")
 		g.mind(ctx)
 	}
