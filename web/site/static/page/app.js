@@ -1,4 +1,6 @@
 import { Client, Problem } from "../madang.js";
+import { ArenaGame } from "./arena-game.js";
+import { arenaView } from "./arena-view.js";
 import { Chat } from "./chat.js";
 import { chatView } from "./chat-view.js";
 import { friendsView } from "./friends-view.js";
@@ -33,7 +35,7 @@ export class App {
   client = new Client();
   search = new Search(this.client);
   social = new Social(this.client);
-  /** @type {Map<string, OthelloGame | Chat>} by room */
+  /** @type {Map<string, OthelloGame | Chat | ArenaGame>} by room */
   tables = new Map();
   /** Rooms that we have asked a bot into. @type {Set<string>} */
   withBot = new Set();
@@ -190,7 +192,8 @@ export class App {
       }
       if (turn !== this.#shown) return;
     }
-    this.#leaveView = table instanceof OthelloGame ? othelloView(this, main, table) : chatView(this, main, table);
+    this.#leaveView = table instanceof OthelloGame ? othelloView(this, main, table)
+      : table instanceof ArenaGame ? arenaView(this, main, table) : chatView(this, main, table);
     main.focus({ preventScroll: true });
     scrollTo(0, 0);
   }
@@ -201,13 +204,13 @@ export class App {
     if (!me) throw new Error("not signed in");
     let table = this.tables.get(room.id);
     if (!table) {
-      table = room.info.game === "othello" ? new OthelloGame(room, me) : new Chat(room, me);
+      table = room.info.game === "othello" ? new OthelloGame(room, me) : room.info.game === "arena" ? new ArenaGame(room, me) : new Chat(room, me);
       this.tables.set(room.id, table);
     }
     return table;
   }
 
-  /** Forgets a table that nobody looks at any more, if it is over. @param {OthelloGame | Chat} table */
+  /** Forgets a table that nobody looks at any more, if it is over. @param {OthelloGame | Chat | ArenaGame} table */
   clear(table) {
     if (table.room.ended) this.tables.delete(table.room.id);
   }

@@ -2,7 +2,7 @@ import { sentence } from "./texts.js";
 import { action, confirm, fill, h, toast } from "./ui.js";
 
 /** @type {Record<string, string>} */
-const games = { othello: "plays Othello", relay: "chats" };
+const games = { othello: "plays Othello", relay: "chats", arena: "runs in the arena" };
 
 /**
  * Friends, requests, and the party.

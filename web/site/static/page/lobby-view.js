@@ -8,7 +8,10 @@ import { action, fill, h, toast } from "./ui.js";
 
 const LOOK_MS = 4000; // between two looks at the rooms
 /** The games that have a page here. @type {Record<string, string>} */
-const pages = { othello: "Othello", relay: "Chat room" };
+const pages = { othello: "Othello", relay: "Chat room", arena: "Arena" };
+
+/** What one does there. @type {Record<string, string>} */
+const verbs = { othello: "Sit down", relay: "Listen in", arena: "Go in" };
 
 /**
  * The yard: who we are, what can be played, and who waits. Returns what takes it away.
@@ -102,7 +105,10 @@ export function lobbyView(app, main, invited) {
       h("b", {}, "Invite a friend"), h("small", {}, "a table of your own, and a code to it")),
     action({ class: "big talk", "data-testid": "create-relay" }, () => play(() => client.create("relay")),
       h("span", { class: "art", "aria-hidden": "true" }, h("i", { class: "bubble" }), h("i", { class: "bubble two" })),
-      h("b", {}, "New chat room"), h("small", {}, "room for a hundred")));
+      h("b", {}, "New chat room"), h("small", {}, "room for a hundred")),
+    action({ class: "big arena-gate", "data-testid": "play-arena" }, () => play(() => client.random("arena")),
+      h("span", { class: "art", "aria-hidden": "true" }, h("i", { class: "w" }), h("i", { class: "gold" })),
+      h("b", {}, "Into the arena"), h("small", {}, "a square full of coins, and up to two hundred who want them")));
 
   const code = h("input", { id: "code", "data-testid": "code", maxlength: "20", autocomplete: "off", autocapitalize: "characters", spellcheck: "false", placeholder: "A friend's code", enterkeyhint: "go" });
   const byCode = action({ class: "button", "data-testid": "join-code" }, async () => {
@@ -143,7 +149,7 @@ export function lobbyView(app, main, invited) {
       shown = text;
       greet();
       fill(resume, my.length > 0 && h("h2", {}, "Continue"), my.length > 0 && h("ul", {}, ...my.map(([r, note]) => row(r, "Continue", note, true))));
-      fill(rooms, h("h2", {}, "In the yard now"), free.length > 0 ? h("ul", {}, ...free.map((r) => row(r, r.game === "relay" ? "Listen in" : "Sit down")))
+      fill(rooms, h("h2", {}, "In the yard now"), free.length > 0 ? h("ul", {}, ...free.map((r) => row(r, verbs[r.game])))
         : h("p", { class: "hush" }, "Quiet just now. Lay out a board: somebody will come."));
     } catch (err) {
       if (!gone && shown === "") fill(rooms, h("p", { class: "hush" }, sentence(err)));
