@@ -3,7 +3,6 @@ package lobby
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	_ "embed"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,6 +23,7 @@ type AdminStore interface {
 	store.AuditTrail
 	store.Operators
 	store.DeadLetters
+	store.Maintenances
 }
 
 // AdminConfig is what an [Admin] is made of.
@@ -87,6 +87,11 @@ func (s *Service) Admin(c AdminConfig) (*Admin, error) {
 	a.router.HTTPErrorHandler = s.unrouted
 	a.addBans()
 	a.addAccounts()
+	a.addLedger()
+	a.addRooms()
+	a.addDeadLetters()
+	a.addProcesses()
+	a.addMaintenance()
 	a.addAudit()
 	for _, r := range a.routes {
 		a.router.Add(r.method, AdminPrefix+r.path, s.handler(AdminPrefix, r.route, a.enter))

@@ -22,7 +22,8 @@ func describeAdmin(all []adminRoute) ([]byte, error) {
 // operation describes the route. Every problem may come as default: Problem lists the codes.
 func (r *adminRoute) operation(path string) object {
 	responses := object{
-		"400": ref("responses/BadRequest"), "401": ref("responses/WrongKey"), "429": ref("responses/RateLimited"), "default": ref("responses/Problem"),
+		"400": ref("responses/BadRequest"), "401": ref("responses/WrongKey"), "404": ref("responses/NotFound"), "409": ref("responses/Conflict"),
+		"429": ref("responses/RateLimited"), "default": ref("responses/Problem"),
 	}
 	if len(r.details.out.fields) == 0 {
 		responses["204"] = object{"description": "Done."}

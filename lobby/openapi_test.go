@@ -153,6 +153,12 @@ func fits(doc, schema, value any) error {
 	}
 	want, got := s["type"], fmt.Sprintf("%T", value)
 	kinds := map[any]string{"string": "string", "integer": "float64", "number": "float64", "boolean": "bool", "object": "map[string]interface {}", "array": "[]interface {}"}
+	if either, ok := want.([]any); ok { // a type, or null
+		if value == nil && slices.Contains(either, any("null")) {
+			return nil
+		}
+		want = either[0]
+	}
 	if want != nil && kinds[want] != got {
 		return fmt.Errorf("%v is no %v", value, want)
 	}

@@ -116,17 +116,11 @@ func (w *Wallet) post(reason, reference, other string, amounts []Amount) (Receip
 	}
 	p := store.Posting{Reference: reference, Reason: reason, At: w.c.now()}
 	for _, a := range amounts {
-		limit := int64(0)
-		if a.Item != Gold {
-			item, ok := w.c.shelf.byID[a.Item]
-			if !ok {
-				return Receipt{}, fmt.Errorf("%s: item %q is not defined: define it with app.Item", reason, a.Item)
-			}
-			limit = item.PerPlayer
+		both, ok := w.c.shelf.entries(w.user, other, a)
+		if !ok {
+			return Receipt{}, fmt.Errorf("%s: item %q is not defined: define it with app.Item", reason, a.Item)
 		}
-		p.Entries = append(p.Entries,
-			store.Entry{Account: w.user, Item: a.Item, Amount: a.Count, Limit: limit},
-			store.Entry{Account: other, Item: a.Item, Amount: -a.Count, Limit: limit})
+		p.Entries = append(p.Entries, both...)
 	}
 	posted, err := w.c.ledger.Post(w.c.ctx, p)
 	if errors.Is(err, store.ErrNotFound) {
@@ -145,6 +139,21 @@ func (w *Wallet) post(reason, reference, other string, amounts []Amount) (Receip
 		}
 	}
 	return r, nil
+}
+
+// entries give a user an amount that another gives, within the item's limit; !ok: the item is not defined.
+func (s *shelf) entries(user, other string, a Amount) (both []store.Entry, ok bool) {
+	limit := int64(0)
+	if a.Item != Gold {
+		item, ok := s.byID[a.Item]
+		if !ok {
+			return nil, false
+		}
+		limit = item.PerPlayer
+	}
+	return []store.Entry{
+		{Account: user, Item: a.Item, Amount: a.Count, Limit: limit}, {Account: other, Item: a.Item, Amount: -a.Count, Limit: limit},
+	}, true
 }
 
 // now is the service's clock, in the microseconds that the store keeps.

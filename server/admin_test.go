@@ -21,7 +21,7 @@ import (
 const adminKey = "a-key-for-tests-0123456789abcdefghij"
 
 // administered runs a whole deployment in this process that has an admin API.
-func administered(t *testing.T) *server.Server {
+func administered(t *testing.T) (*server.Server, <-chan error) {
 	t.Helper()
 	keys := filepath.Join(t.TempDir(), "keys")
 	if err := os.WriteFile(keys, []byte("# who\nops="+adminKey+"\n"), 0o600); err != nil {
@@ -35,7 +35,10 @@ func administered(t *testing.T) *server.Server {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
+	go func() {
+		defer close(ended)
+		ended <- s.Run(ctx)
+	}()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -47,7 +50,7 @@ func administered(t *testing.T) *server.Server {
 	case err := <-ended:
 		t.Fatalf("the server did not start: %v", err)
 	}
-	return s
+	return s, ended
 }
 
 // ask sends a request with the key of the operator.
@@ -75,7 +78,7 @@ func ask(t *testing.T, method, url, body string) (status int, answer string) {
 
 func TestABanEndsTheConnection(t *testing.T) {
 	t.Parallel()
-	s := administered(t)
+	s, _ := administered(t)
 	c, err := client.New(client.Config{URL: s.URL()})
 	if err != nil {
 		t.Fatal(err)
@@ -113,10 +116,38 @@ func TestABanEndsTheConnection(t *testing.T) {
 	}
 }
 
+func TestAnOperatorDrainsTheProcess(t *testing.T) {
+	t.Parallel()
+	s, ended := administered(t)
+	var there struct{ Processes []struct{ ID string } }
+	for deadline := time.Now().Add(10 * time.Second); len(there.Processes) == 0; { // it announces itself each second
+		if time.Now().After(deadline) {
+			t.Fatal("the process is never listed")
+		}
+		_, answer := ask(t, "GET", s.AdminURL()+lobby.AdminPrefix+"/processes", "")
+		if err := json.Unmarshal([]byte(answer), &there); err != nil {
+			t.Fatalf("%s: %v", answer, err)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	status, answer := ask(t, "POST", s.AdminURL()+lobby.AdminPrefix+"/processes/"+there.Processes[0].ID+"/drain", `{"reason":"a test"}`)
+	if status != 204 {
+		t.Fatalf("drain: got %d %s", status, answer)
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("the server ended with %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the process goes on")
+	}
+}
+
 // What players reach serves nothing of the admin API, and that serves nothing of what players reach.
 func TestTheAdminAPIHasAListenerOfItsOwn(t *testing.T) {
 	t.Parallel()
-	s := administered(t)
+	s, _ := administered(t)
 	status, description := ask(t, "GET", s.AdminURL()+"/admin.yaml", "")
 	if status != 200 || !strings.Contains(description, lobby.AdminPrefix+"/audit") {
 		t.Fatalf("got %d %.100s", status, description)

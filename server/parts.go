@@ -200,9 +200,7 @@ func (p *parts) run(ctx context.Context, s *Server) error {
 		stops = append(stops, start(p.pause.Run))
 	}
 	stops = append(stops, start(func(ctx context.Context) error { return s.announce(ctx, p) }))
-	if !s.config.embedded() {
-		stops = append(stops, start(func(ctx context.Context) error { return s.obey(ctx, p) }))
-	}
+	stops = append(stops, start(func(ctx context.Context) error { return s.obey(ctx, p) }))
 
 	select {
 	case <-ctx.Done():

@@ -21,6 +21,7 @@ import (
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/broker/memory"
 	"github.com/madang-games/madang/broker/rabbitmq"
+	"github.com/madang-games/madang/lobby"
 	"github.com/madang-games/madang/store"
 	"github.com/madang-games/madang/store/sql"
 )
@@ -194,78 +195,16 @@ func (d *deadCmd) reach(ctx context.Context) (broker.Broker, error) {
 	return b, nil
 }
 
-// retryDead sends the letter's message to its room again and then drops the letter. When only the sending is sure to have
-// happened the letter is still there, and retrying it once more is harmless: the room has handled (Conn, ConnSeq).
+// retryDead retries a letter; see [lobby.RetryDeadLetter].
 func retryDead(ctx context.Context, s store.Store, b broker.Sender, id string) error {
 	l, err := findDead(ctx, s, id)
 	if err != nil {
 		return err
 	}
-	if l.Kind == string(broker.Job) && l.Room == "" {
-		return retryJob(ctx, s, &l)
-	}
-	if err := mayRetry(ctx, s, &l); err != nil {
+	if err := lobby.RetryDeadLetter(ctx, s, b, &l); err != nil {
 		return fmt.Errorf("%s is kept: %w", id, err)
 	}
-	err = b.Send(ctx, &broker.Message{
-		Room: l.Room, Kind: broker.Kind(l.Kind), Type: l.Type, User: l.User, Name: l.Name, Conn: "dead-" + l.ID, ConnSeq: 1,
-		Reason: l.Reason, Time: time.Now(), ContentType: l.ContentType, Body: l.Body,
-	})
-	switch {
-	case errors.Is(err, broker.ErrNoRoom):
-		return fmt.Errorf("%s is kept: room %s has no queue now; a worker opens it when a player speaks", id, l.Room)
-	case errors.Is(err, broker.ErrFull):
-		return fmt.Errorf("%s is kept: the queue of room %s is full; try again later", id, l.Room)
-	case err != nil:
-		return fmt.Errorf("%s is kept, though it may have been sent; trying again is safe: %w", id, err)
-	}
-	if err := s.DropDeadLetter(ctx, id); err != nil && !errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("%s was sent and could not be dropped; trying again is safe: %w", id, err)
-	}
 	return nil
-}
-
-// retryJob has a job that was given up run anew; a room that waited for it has heard that it failed, and hears no more. The new
-// one is named by the letter, so that trying again when the letter could not be dropped does nothing.
-func retryJob(ctx context.Context, s store.Store, l *store.DeadLetter) error {
-	err := s.Enqueue(ctx, 0, store.Job{ID: "dead-" + l.ID, Name: l.Type, Arg: l.Body, User: l.User, Due: time.Now()})
-	if err != nil {
-		return fmt.Errorf("%s is kept: %w", l.ID, err)
-	}
-	if err := s.DropDeadLetter(ctx, l.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("job %s runs again and its letter %s could not be dropped; trying again is safe: %w", l.Name, l.ID, err)
-	}
-	return nil
-}
-
-// mayRetry says why a letter's message would do nothing, or harm, if it came again.
-func mayRetry(ctx context.Context, s store.Store, l *store.DeadLetter) error {
-	kind := broker.Kind(l.Kind)
-	switch kind {
-	case broker.Say, broker.Join, broker.End:
-	case "timer":
-		return errors.New("a timer can't be retried: it belonged to its moment")
-	default:
-		// The room does its own part of these even when the game fails. Again it would be done to whoever has come
-		// back meanwhile, or for a connection that nobody has.
-		return fmt.Errorf("a message of kind %q can't be retried: the room has done its part of it, only the game's own function failed", l.Kind)
-	}
-	room, err := s.Room(ctx, l.Room)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return fmt.Errorf("room_not_found: there is no room %s", l.Room)
-	case err != nil:
-		return err
-	case room.State == store.Closed:
-		return fmt.Errorf("room_closed: room %s is over", l.Room)
-	case kind == broker.End:
-		return nil
-	}
-	_, err = s.Seat(ctx, l.Room, l.User)
-	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("not_seated: player %s has no seat in room %s any more", l.User, l.Room)
-	}
-	return err
 }
 
 func (d *deadCmd) open(ctx context.Context) (store.Store, error) {
