@@ -93,11 +93,13 @@ func TestABanEndsTheConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	asked := time.Now()
 	if status, answer := ask(t, "PUT", s.AdminURL()+lobby.AdminPrefix+"/accounts/"+user.ID+"/ban", `{"reason":"cheats"}`); status != 200 {
 		t.Fatalf("ban: got %d %s", status, answer)
 	}
 	select {
 	case <-conn.Done():
+		t.Logf("the connection had ended %v after the ban was asked for", time.Since(asked))
 	case <-time.After(10 * time.Second):
 		t.Fatal("the connection goes on")
 	}

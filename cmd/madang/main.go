@@ -20,6 +20,7 @@ type cli struct {
 	Drain       drainCmd       `cmd:"" help:"Tell processes to hand over what they have and end, or list who is there."`
 	Dead        deadCmd        `cmd:"" help:"Messages that rooms have given up: list, show, retry, drop."`
 	Maintenance maintenanceCmd `cmd:"" help:"A time in which nobody is taken in: announce, begin, close, end."`
+	Admin       adminCmd       `cmd:"" help:"Speak to a deployment's admin API: ban, unban, grant, audit."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
