@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -176,6 +177,36 @@ func TestAnOperatorsCallIsDoneAndKeptOnce(t *testing.T) {
 		two.ask("PUT", path, body, keyed("k1"), by(supportSecret)).into(t, 200, &bannedJSON{}) // its own key
 		if got := one.entries(""); len(got) != 2 {
 			t.Errorf("audit: got %q, want 2 entries", got)
+		}
+	})
+}
+
+func TestGrantsSentAtOnceAreMadeOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		one := newDesk(t, database(t, dsn))
+		two := newDesk(t, database(t, dsn), func(_ *App, c *Config) { c.Tokens = one.lobby.config.Tokens })
+		user := one.guest().User.ID
+		answers := make([]reply, 16)
+		var all sync.WaitGroup
+		for i := range answers {
+			all.Go(func() {
+				from, keys := []*desk{one, two}[i%2], [][]func(*http.Request){{keyed("k1")}, {by(supportSecret)}}[i/2%2]
+				answers[i] = from.ask("POST", "/accounts/"+user+"/grants", `{"items":{"gold":7},"reference":"r","reason":"once"}`, keys...)
+			})
+		}
+		all.Wait()
+		for _, r := range answers {
+			var got grantedJSON
+			r.into(t, 200, &got)
+			if got.Left[Gold] != 7 {
+				t.Errorf("got %+v, want 7 gold", got)
+			}
+		}
+		if have, err := one.db.Inventory(t.Context(), user); err != nil || have.Gold != 7 {
+			t.Errorf("got %+v, %v; want 7 gold", have, err)
+		}
+		if got := one.entries(""); len(got) != 1 {
+			t.Errorf("audit: got %q, want 1 entry", got)
 		}
 	})
 }
