@@ -24,7 +24,9 @@ type Instance struct {
 	timerCount uint64
 	jobs       []pending
 	jobCount   uint64
-	room       Room // with the state
+	room       Room               // with the state
+	ofPlayer   map[string]*tokens // of Policy.Rates; not kept
+	ofAll      tokens
 	playing    step // the one that Play is at, so that none is made per message
 
 	undo
@@ -104,7 +106,13 @@ func (in *Instance) Play(ev Event) Result {
 			res.Unseated = []string{ev.User}
 			res.Empty = in.Members() == 0
 		default:
-			in.play(step{Event: ev}, &res)
+			s := step{Event: ev}
+			if ev.Kind == EventSay && !ev.Skip {
+				if s.told = in.limit(ev.User, ev.Time); s.told != nil {
+					s.undone, res.Refused = true, s.told.Code
+				}
+			}
+			in.play(s, &res)
 		}
 	}
 	if in.longUndo() {

@@ -105,6 +105,7 @@ func (in *Instance) add(user, name string) *member {
 
 func (in *Instance) remove(m *member) {
 	delete(in.byID, m.ID)
+	delete(in.ofPlayer, m.ID)
 	in.watchers = nil
 	in.members = slices.DeleteFunc(in.members, func(o *member) bool { return o == m })
 }

@@ -50,6 +50,8 @@ type Policy struct {
 	Retain int
 	// Queue: how many messages may wait for the room before senders are refused with queue_full; default 10,000.
 	Queue int
+	// Rates: how many messages a second a room takes from a player, and from all together. Default: no bound of its own.
+	Rates Rates
 	// Boards: the game's leaderboards; each of a mode of its own. Default: none.
 	Boards []Board
 	// Spectators: how many may watch a room besides its players, 0 to 1,000; default 0. See [Watched].
@@ -101,6 +103,7 @@ const (
 	MaxCapacity = 1_000
 	MaxRetain   = 10_000
 	MaxQueue    = 1_000_000
+	MaxRate     = 1_000_000
 )
 
 // filled is p with its defaults, and an error that says what to write instead when a field is out of its bounds.
@@ -135,6 +138,9 @@ func (p Policy) filled() (Policy, error) {
 		if err := fill(d, name, p.Grace, time.Millisecond, 24*time.Hour); err != nil {
 			return p, err
 		}
+	}
+	if r := p.Rates; r.Player < 0 || r.Room < 0 || r.PlayerBurst < 0 || r.RoomBurst < 0 || r.Player > MaxRate || r.Room > MaxRate {
+		return p, fmt.Errorf("Rates is %+v; write 0 to %v for each", r, float64(MaxRate))
 	}
 	boards, err := fillBoards(p.Boards)
 	if err != nil {

@@ -12,6 +12,7 @@ const (
 	CodeNotSeated   = "not_seated"   // the sender is no member of the room
 	CodeSpectator   = "spectator"    // the sender only watches
 	CodeBadOptions  = "bad_options"  // the options of a new room are not what the game takes
+	CodeRateLimited = "rate_limited" // more messages than Policy.Rates allows
 	CodeInternal    = "internal"     // the handler failed; the log says how
 )
 
