@@ -55,6 +55,7 @@ var plan = map[string]room{
 	"cmd/madang":           {4, []string{kong}},
 	"bench/bare":           {9, []string{prometheus}},
 	"bench/compare":        {9, nil},
+	"bench/echo":           {9, nil},
 	"internal/chaos":       {9, nil},
 	"internal/layout":      {9, nil},
 	"internal/linear":      {9, []string{"github.com/anishathalye/porcupine"}},
