@@ -56,8 +56,8 @@ func TestADeadLockIsRunAgain(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if runs[0]+runs[1] != 3 {
-		t.Errorf("got %v runs, want 3 in all", runs)
+	if runs[0]+runs[1] < 3 { // who was undone may take its lock again before the other has it, and meet it once more
+		t.Errorf("got %v runs, want 3 in all, or more", runs)
 	}
 	for _, id := range users {
 		if in, err := s.Inventory(t.Context(), id); err != nil || in.Gold != 2 {
