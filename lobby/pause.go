@@ -1,6 +1,7 @@
 package lobby
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,8 +33,8 @@ const (
 	// pauseAgain is when it is worth trying again where nobody knows, and the longest time that is said.
 	pauseAgain = time.Minute
 	pauseMost  = time.Hour
-	endEvery   = time.Second // how often it is looked whether rooms are to be ended
-	endTime    = 30 * time.Second
+	endEvery   = time.Second      // how often it is looked whether rooms are to be ended
+	endMost    = 30 * time.Second // and how seldom, where some cannot be told
 	endPage    = 100
 )
 
@@ -76,65 +77,86 @@ func (s *Service) letInKnown(ctx context.Context, id store.Identity) error {
 // reasonMaintenance is why a room ends in a maintenance.
 const reasonMaintenance = "maintenance"
 
-// endRooms ends rooms when a maintenance says so, until ctx ends. Every lobby does: being told twice does a room no harm.
+// endRooms ends rooms when a maintenance says so, until ctx ends. Every lobby does: being told by several does a room no harm. Here
+// each is told once. It looks again until it finds no room that it has not told: one that was being made meanwhile, or that could not be
+// told.
 func (s *Service) endRooms(ctx context.Context) {
-	tick := time.NewTicker(endEvery)
-	defer tick.Stop()
-	var done uint64
+	var e ending
+	wait := endEvery
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-timer.C:
 		}
 		n, before, now := s.config.Pause.EndRooms()
-		if !now || n == done {
-			continue
+		if !now || n != e.n {
+			e, wait = ending{n: n}, endEvery
 		}
-		ended, err := s.endRoomsBefore(ctx, before)
-		if err != nil {
-			if ctx.Err() == nil {
-				s.config.Log.Warn("rooms could not be ended for the maintenance; trying again", "ended", ended, "error", err)
+		if now && !e.over {
+			told := len(e.told)
+			err := s.endRoomsBefore(ctx, before, &e)
+			switch {
+			case ctx.Err() != nil:
+				return
+			case err != nil:
+				s.config.Log.Warn("rooms could not be ended for the maintenance; trying again", "told", len(e.told), "error", err)
+				wait = min(2*wait, endMost)
+			case len(e.told) == told:
+				s.config.Log.Info("rooms were told to end for the maintenance", "rooms", told)
+				e = ending{n: n, over: true}
+			default:
+				wait = endEvery
 			}
-			continue
 		}
-		s.config.Log.Info("rooms were told to end for the maintenance", "rooms", ended)
-		done = n
+		timer.Reset(wait)
 	}
 }
 
-func (s *Service) endRoomsBefore(ctx context.Context, before time.Time) (ended int, err error) {
-	for cursor := ""; ; {
-		rooms, next, err := s.config.Store.Rooms(ctx, store.RoomFilter{Private: true}, cursor, endPage)
-		if err != nil {
-			return ended, err
-		}
-		for _, room := range rooms {
-			if room.State == store.Closed || !room.CreatedAt.Before(before) {
-				continue
-			}
-			if err := s.endRoom(ctx, room, reasonMaintenance); err != nil {
-				return ended, err
-			}
-			ended++
-		}
-		if cursor = next; cursor == "" {
-			return ended, nil
-		}
-	}
+// ending is how far the rooms' end is, in a maintenance that has changed n times.
+type ending struct {
+	n    uint64
+	told map[string]bool // rooms
+	over bool            // all have been told
 }
 
-// endRoom tells a room to end. It does when it comes to that in its queue.
+// endRoomsBefore tells rooms made before then that they end, but for those that have been told. Its error is the first of those that kept
+// rooms from being told; all others have been.
+func (s *Service) endRoomsBefore(ctx context.Context, before time.Time, e *ending) (failed error) {
+	if e.told == nil {
+		e.told = map[string]bool{}
+	}
+	for _, state := range []store.RoomState{store.Open, store.Playing} {
+		for cursor, more := "", true; more; more = cursor != "" {
+			rooms, next, err := s.config.Store.Rooms(ctx, store.RoomFilter{State: state, Private: true}, cursor, endPage)
+			if err != nil {
+				return cmp.Or(failed, err)
+			}
+			for _, room := range rooms {
+				if e.told[room.ID] || !room.CreatedAt.Before(before) {
+					continue
+				}
+				if err := s.endRoom(ctx, room, reasonMaintenance); err != nil {
+					failed = cmp.Or(failed, err)
+					continue
+				}
+				e.told[room.ID] = true
+			}
+			cursor = next
+		}
+	}
+	return failed
+}
+
+// endRoom tells a room to end. It does when it comes to that in its queue. On error it may have been told.
 func (s *Service) endRoom(ctx context.Context, room store.Room, reason string) error {
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
 	m := &broker.Message{Room: room.ID, Kind: broker.End, Reason: reason, Time: s.config.Now()}
-	err := s.deliver(ctx, room, m, false)
-	if errors.Is(err, errForeign) { // its workers open the queue when they hear of it; a later look ends it
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("%w: tell the room that it ends: %w", store.ErrUnavailable, err)
+	if err := s.deliver(ctx, room, m, false); err != nil {
+		return fmt.Errorf("%w: tell room %s that it ends: %w", store.ErrUnavailable, room.ID, err)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package lobby
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -85,5 +86,72 @@ func TestRoomsEndOnceInAMaintenance(t *testing.T) {
 		if want := []string{old.Room.ID + " maintenance"}; !slices.Equal(told, want) {
 			t.Errorf("told to end: %q, want %q and not %s", told, want, young.Room.ID)
 		}
+	})
+}
+
+func TestARoomThatCannotBeToldKeepsNoOtherFromItsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		door := &closedDoor{}
+		f := newFixture(t, func(_ *App, c *Config) { c.Pause = door })
+		fine := []string{f.room(f.guest().Token, "talk").Room.ID}
+		stuck := f.room(f.guest().Token, "talk").Room.ID
+		foreign := f.room(f.guest().Token, "talk").Room.ID
+		fine = append(fine, f.room(f.guest().Token, "talk").Room.ID)
+		f.store.mu.Lock()
+		r := f.store.rooms[foreign]
+		r.Version = "of another lobby"
+		f.store.rooms[foreign] = r
+		f.store.mu.Unlock()
+		f.broker.mu.Lock()
+		f.broker.dead[stuck] = true
+		policy := f.broker.open[foreign]
+		delete(f.broker.open, foreign)
+		f.broker.mu.Unlock()
+		time.Sleep(time.Minute)
+		door.end = time.Now()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); f.lobby.endRooms(ctx) }()
+		told := map[string]int{}
+		hear := func() {
+			time.Sleep(endMost + 10*time.Second)
+			sent, _ := f.broker.take()
+			for _, m := range sent {
+				if m.Kind == broker.End {
+					told[m.Room]++
+				}
+			}
+		}
+		if hear(); len(told) != 2 || told[fine[0]] != 1 || told[fine[1]] != 1 {
+			t.Errorf("told to end: %v, want each of %q once", told, fine)
+		}
+		f.broker.mu.Lock() // a worker of its version has opened the one, and the other's queue takes messages again
+		f.broker.open[foreign] = policy
+		delete(f.broker.dead, stuck)
+		f.broker.mu.Unlock()
+		hear()
+		for _, id := range append(fine, stuck, foreign) {
+			if told[id] != 1 {
+				t.Errorf("room %s was told %d times, want 1", id, told[id])
+			}
+		}
+		cancel()
+		<-done
+	})
+}
+
+// The answer to the first call is kept; the lobby that gets the second does not play the room's version.
+func TestAnOwnerHearsThatARoomCannotBeClosedHere(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		w := playground(t, dsn)
+		owner := w.guest()
+		room := w.make(owner, `{"game":"race"}`).Room.ID
+		done(t, w.post(owner, room, "/close", "", keyed("close")))
+		if err := w.broker.Delete(t.Context(), room); err != nil {
+			t.Fatal(err)
+		}
+		clear(w.lobby.games.all)
+		w.post(owner, room, "/close", "", keyed("close")).refused(t, 503, "unavailable")
 	})
 }
