@@ -95,6 +95,36 @@ func TestMaintenanceFromTheFirstWordToTheLast(t *testing.T) {
 	}
 }
 
+// A process alone, with its own broker, hears of the operator through its database only.
+func TestMaintenanceOutlivesTheProcess(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	operate := func(args ...string) {
+		t.Helper()
+		tool(t, append(append([]string{"maintenance"}, args...), "--data", data)...)
+	}
+	first := start(t, "--data", data).ready()
+	ann := newFriend(t, first.URL, "Ann", "the-secret-of-ann")
+	operate("announce", "New maps!", "--in", "1h")
+	var n notice
+	if ann.told("$notice", &n); n.Text != "New maps!" || n.Over {
+		t.Errorf("got %+v", n)
+	}
+	first.kill()
+	operate("begin")
+	next := start(t, "--data", data).ready()
+	if err := refusedBy(next.URL, "maintenance"); err != nil { // from the first moment
+		t.Errorf("after a start: %v", err)
+	}
+	next.kill()
+	next = start(t, "--data", data).ready()
+	if err := refusedBy(next.URL, "maintenance"); err != nil {
+		t.Errorf("after another: %v", err)
+	}
+	operate("end")
+	eventually(t, "everybody is let in", func() error { return refusedBy(next.URL, "") })
+}
+
 // refusedBy checks that a new guest is refused with the code, or taken if it is "".
 func refusedBy(base, code string) error {
 	c, err := client.New(client.Config{URL: base, HTTP: http.DefaultClient})

@@ -144,3 +144,30 @@ func TestASeatIsTakenByNobodyWhoseAccountIsJustGone(t *testing.T) {
 		})
 	}
 }
+
+// A tester's account is deleted while a maintenance is announced: it is let in nowhere, and keeps the account from nothing.
+func TestNobodyIsExemptWhoseAccountIsJustGone(t *testing.T) {
+	t.Parallel()
+	b := newBeside(t)
+	user, _ := b.seated()
+	m, err := b.s.SetMaintenance(t.Context(), store.Maintenance{Active: true, Exempt: []string{user}})
+	if err != nil || len(m.Exempt) != 1 {
+		t.Fatalf("got %+v, %v", m, err)
+	}
+	b.exec(`BEGIN`)
+	b.exec(`SELECT 1 FROM accounts WHERE id = $1 FOR NO KEY UPDATE`, user)
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		m, err = b.s.SetMaintenance(context.WithoutCancel(t.Context()), m)
+		done <- err
+	}()
+	b.until(done)
+	b.exec(`SELECT 1 FROM maintenance_exempt FOR UPDATE NOWAIT`)
+	b.exec(`UPDATE accounts SET deleted_at = 1 WHERE id = $1`, user)
+	b.exec(`DELETE FROM maintenance_exempt WHERE account = $1`, user)
+	b.exec(`COMMIT`)
+	if err := <-done; err != nil || len(m.Exempt) != 0 {
+		t.Errorf("got %q, %v; want nobody", m.Exempt, err)
+	}
+}

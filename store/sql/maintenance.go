@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	stdsql "database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -15,7 +16,7 @@ const (
 	updateMaintenance = `UPDATE maintenance SET n = n + 1, active = $2, words = $3, begins = $4, closes = $5, end_rooms = $6, ends = $7
 		WHERE one = 1 AND n = $1`
 	selectExempt = `SELECT account FROM maintenance_exempt ORDER BY account`
-	insertExempt = `INSERT INTO maintenance_exempt (account) SELECT id FROM accounts WHERE id = $1 AND deleted_at IS NULL ON CONFLICT DO NOTHING`
+	insertExempt = `INSERT INTO maintenance_exempt (account) VALUES ($1)`
 	dropExempt   = `DELETE FROM maintenance_exempt`
 )
 
@@ -65,6 +66,16 @@ func (s *Store) SetMaintenance(ctx context.Context, m store.Maintenance) (_ stor
 	}
 	exempt := slices.Compact(slices.Sorted(slices.Values(m.Exempt)))
 	err = s.db.write(ctx, func(ctx context.Context, q querier) error {
+		var living []string // locked, as who deletes an account locks it first
+		for _, account := range exempt {
+			switch err := s.lockAccount(ctx, q, account); {
+			case errors.Is(err, stdsql.ErrNoRows):
+			case err != nil:
+				return err
+			default:
+				living = append(living, account)
+			}
+		}
 		n, err := q.exec(ctx, updateMaintenance, int64(m.N), m.Active, m.Text, microsOrZero(m.Begins), microsOrZero(m.Closes), m.EndRooms, microsOrZero(m.Ends))
 		if err != nil {
 			return err
@@ -75,7 +86,7 @@ func (s *Store) SetMaintenance(ctx context.Context, m store.Maintenance) (_ stor
 		if _, err := q.exec(ctx, dropExempt); err != nil {
 			return err
 		}
-		for _, account := range exempt {
+		for _, account := range living {
 			if _, err := q.exec(ctx, insertExempt, account); err != nil {
 				return err
 			}
