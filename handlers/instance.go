@@ -27,6 +27,7 @@ type Instance struct {
 	room       Room               // with the state
 	ofPlayer   map[string]*tokens // of Policy.Rates; not kept
 	ofAll      tokens
+	told       int  // outputs of the latest tick
 	playing    step // the one that Play is at, so that none is made per message
 
 	undo
@@ -237,7 +238,9 @@ func (in *Instance) apply(s *step) (err error) {
 		err = in.done(s)
 	case EventTick:
 		if !s.undone {
+			r.outputs = make([]Output, 0, in.told) // about as many as the tick before had
 			err = guard(func() error { return in.rules.tick(r) })
+			in.told = len(r.outputs)
 		}
 	case EventEnd:
 		if r.closing = s.Reason; r.closing == "" {

@@ -17,13 +17,16 @@ type encoding struct {
 	plain, answer packet // the addressee's answer bears its request
 }
 
+// headBytes is about what stands before the body.
+const headBytes = 256
+
 func (e *encoding) packet(head []byte, answer bool) packet {
 	p := &e.plain
 	if answer {
 		p = &e.answer
 	}
 	if p.body == nil {
-		p.body = appendOutput(nil, e.topic, e.o, answer)
+		p.body = appendOutput(make([]byte, 0, headBytes+len(e.o.Body)), e.topic, e.o, answer)
 		p.binary = !utf8.Valid(e.o.Body)
 	}
 	made := packet{head: head, body: p.body, binary: p.binary}

@@ -167,6 +167,25 @@ func BenchmarkDeliver(b *testing.B) {
 			b.ReportMetric(float64((n-before)*players)/b.Elapsed().Seconds(), "deliveries/s")
 		})
 	}
+	b.Run("200 of them each its own", func(b *testing.B) {
+		own := []byte(strings.Repeat("x", 900))
+		b.ReportAllocs()
+		before := n
+		for b.Loop() {
+			outs := make([]*broker.Output, 200)
+			for i := range outs {
+				n++
+				outs[i] = &broker.Output{
+					Term: 1, At: broker.Position{Epoch: 1, N: n}, Type: "frame", To: []string{fmt.Sprint("u", i)}, Latest: true, Time: time.Now(), Body: own,
+				}
+			}
+			p.receiver.Deliver("r1", outs)
+			for range outs {
+				<-got
+			}
+		}
+		b.ReportMetric(float64(n-before)/b.Elapsed().Seconds(), "deliveries/s")
+	})
 }
 
 // drain reads a socket and reports the MESSAGE frames that end on it.

@@ -3,7 +3,6 @@ package interest
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -56,18 +55,21 @@ func (g *Grid[K]) UnmarshalJSON(data []byte) error {
 	if err := g.shape(in.Width, in.Height, in.Cell); err != nil {
 		return fmt.Errorf("decode grid: %w", err)
 	}
+	if in.Born >= 1<<(64-slotBits) {
+		return fmt.Errorf("decode grid: %d births are too many", in.Born)
+	}
 	if len(in.Objects) > MaxObjects {
 		return fmt.Errorf("decode grid: %d objects, at most %d are allowed", len(in.Objects), MaxObjects)
 	}
 	for _, o := range in.Objects {
-		if _, twice := g.slots[o.Key]; twice || math.IsInf(o.X, 0) || math.IsInf(o.Y, 0) || o.Born <= g.born {
+		if _, twice := g.slots[o.Key]; twice || o.Born <= g.born || o.Born > in.Born {
 			return fmt.Errorf("decode grid: object %v is there twice or out of order", o.Key)
 		}
 		g.born = o.Born - 1
 		g.insert(o.Key, o.X, o.Y)
 		g.objects[g.slots[o.Key]].changed = o.Changed
 	}
-	g.born, g.clock = max(g.born, in.Born), in.Clock
+	g.born, g.clock = in.Born, in.Clock
 	return nil
 }
 

@@ -24,8 +24,8 @@ func (v *View[K]) Look(g *Grid[K], x, y, r float64) bool {
 	v.Seen, v.Came, v.Changed, v.Left = v.Seen[:0], v.Came[:0], v.Changed[:0], v.Left[:0]
 	v.sights, v.before = v.before[:0], v.sights
 	old := v.before
-	for _, slot := range g.near(x, y, r) {
-		o := &g.objects[slot]
+	for _, f := range g.near(x, y, r) {
+		o := &g.objects[slotOf(f)]
 		v.sights = append(v.sights, sight[K]{o.born, o.key})
 		v.Seen = append(v.Seen, o.key)
 		for len(old) > 0 && old[0].born < o.born {
