@@ -44,6 +44,15 @@ func TestARunKeepsItsBytes(t *testing.T) {
 	}
 }
 
+func TestARunKeepsThatOnlyTheNewestMatters(t *testing.T) {
+	t.Parallel()
+	want := []broker.Entry{{Output: &broker.Output{Room: "r", At: broker.Position{Epoch: 3, N: 8}, Type: "frame", Latest: true, Time: time.UnixMilli(1)}}}
+	got, err := broker.DecodeRun("r", 3, 8, 8, broker.EncodeRun(want))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("read: got error %v and\n%swant\n%s", err, shown(got), shown(want))
+	}
+}
+
 func TestARunThatIsDamagedIsRefused(t *testing.T) {
 	t.Parallel()
 	whole := broker.EncodeRun(full())

@@ -20,14 +20,13 @@ type ArenaConfig struct {
 	URL     string        // of the deployment; several, with commas, are used in turn
 	Rooms   int           // default 1
 	Players int           // of each room, at most 200, which is the default
-	Rate    float64       // how often each changes its direction, a second; default 4
+	Rate    float64       // how often each changes its direction, a second; default 2
 	Time    time.Duration // of the measuring; default 30 s
 	Warmup  time.Duration // before it; default 2 s
 	Metrics string        // the processes that are measured, by their addresses, with commas; default URL
 }
 
 func (c ArenaConfig) filled() (ArenaConfig, error) {
-	c.Rooms, c.Players = max(c.Rooms, 0), max(c.Players, 0)
 	if c.Rooms == 0 {
 		c.Rooms = 1
 	}
@@ -35,7 +34,7 @@ func (c ArenaConfig) filled() (ArenaConfig, error) {
 		c.Players = 200
 	}
 	if c.Rate == 0 {
-		c.Rate = 4
+		c.Rate = 2
 	}
 	if c.Time == 0 {
 		c.Time = 30 * time.Second
@@ -46,7 +45,7 @@ func (c ArenaConfig) filled() (ArenaConfig, error) {
 	if c.Metrics == "" {
 		c.Metrics = c.URL
 	}
-	if c.URL == "" || c.Players > 200 || c.Rate < 0 || c.Time < 0 || c.Warmup < 0 {
+	if c.URL == "" || c.Rooms < 0 || c.Players < 0 || c.Players > 200 || c.Rate < 0 || c.Time < 0 || c.Warmup < 0 {
 		return c, errors.New("load: the arena needs a URL, at most 200 players a room, and a rate and times that are positive")
 	}
 	return c, nil

@@ -15,9 +15,9 @@ import (
 type loadCmd struct {
 	URL        string        `default:"http://localhost:8080" env:"MADANG_URL" help:"Address of the deployment, or of several lobbies with commas (${default})."`
 	Game       string        `default:"relay" help:"A game that relays what it does not know (${default})."`
-	Rooms      int           `default:"20" help:"Rooms (${default})."`
-	Clients    int           `default:"10" help:"Clients in each room (${default})."`
-	Rate       float64       `default:"10" help:"Messages a second of each client (${default})."`
+	Rooms      int           `help:"Rooms (20; with --arena 1)."`
+	Clients    int           `help:"Clients in each room (10; with --arena 200, and that is the most)."`
+	Rate       float64       `help:"Messages a second of each client (10; with --arena 2: how often a player changes its direction)."`
 	Size       int           `default:"100" help:"Bytes of a message (${default})."`
 	Time       time.Duration `default:"30s" help:"How long to measure (${default})."`
 	Warmup     time.Duration `default:"2s" help:"How long to talk before measuring (${default})."`
@@ -29,7 +29,7 @@ type loadCmd struct {
 	Players    int           `default:"2000" help:"With --lobby: players who come at once (${default})."`
 	Reads      float64       `default:"2000" help:"With --lobby: calls that read, a second (${default})."`
 	Churn      float64       `default:"10" help:"With --lobby: players a second who come, speak once and leave (${default})."`
-	Arena      bool          `help:"Measure the arena instead: --rooms (1) of --clients (200) players, who change direction --rate (4) times a second."`
+	Arena      bool          `help:"Measure the arena instead, and check that no player is told of what is out of its view."`
 	JSON       bool          `name:"json" help:"Print the report as JSON."`
 	Quiet      bool          `help:"No progress lines."`
 }
@@ -60,16 +60,8 @@ func (c *loadCmd) Run(ctx context.Context) error {
 var errArena = errors.New("not everybody saw what is near, and that alone")
 
 func (c *loadCmd) arena(ctx context.Context) error {
-	config := load.ArenaConfig{URL: c.URL, Time: c.Time, Warmup: c.Warmup, Metrics: c.Metrics}
-	for to, from := range map[*int][2]int{&config.Rooms: {c.Rooms, 20}, &config.Players: {c.Clients, 10}} {
-		if from[0] != from[1] { // what the other loads have for a default
-			*to = from[0]
-		}
-	}
-	if c.Rate != 10 {
-		config.Rate = c.Rate
-	}
-	report, err := load.RunArena(ctx, config)
+	report, err := load.RunArena(ctx, load.ArenaConfig{URL: c.URL, Rooms: c.Rooms, Players: c.Clients, Rate: c.Rate, Time: c.Time,
+		Warmup: c.Warmup, Metrics: c.Metrics})
 	if err != nil {
 		return err
 	}
