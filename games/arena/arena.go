@@ -57,6 +57,7 @@ func Game() *handlers.Game[yard] {
 		Keep:     handlers.Checkpointed{Every: time.Second},
 		Capacity: seats,
 		Grace:    20 * time.Second,
+		Rates:    handlers.Rates{Player: 50, PlayerBurst: 200}, // who was cut off says at once what it wanted meanwhile
 	})
 	handlers.Latest(g, "frame")
 	handlers.Joined(g, join)
