@@ -76,3 +76,8 @@ func Parse(text string) ([]Key, error) {
 	}
 	return keys, nil
 }
+
+// same reports whether two keys are one.
+func (k Key) same(other Key) bool {
+	return k.ID == other.ID && k.From.Equal(other.From) && k.private.Equal(other.private)
+}

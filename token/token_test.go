@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -252,6 +253,88 @@ func BenchmarkOpen(b *testing.B) {
 	for b.Loop() {
 		if _, err := r.Open(text, noon); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+func TestTokensThatWereSeenEndWithTheirKeyAndTheirTime(t *testing.T) {
+	t.Parallel()
+	one, err := Generate("one", noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := Generate("two", noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := []Key{one}
+	r, err := NewRing(t.Context(), func(context.Context) ([]Key, error) { return keys, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := r.Sign(Claims{ExpiresAt: noon.Add(time.Hour)}, noon)
+	opens := func(at time.Time, want bool) {
+		t.Helper()
+		for range 2 { // the second time it has been seen
+			if _, err := r.Open(text, at); (err == nil) != want {
+				t.Errorf("at %v: got %v, want it taken: %v", at, err, want)
+			}
+		}
+	}
+	opens(noon, true)
+	opens(noon.Add(time.Hour), false)
+	opens(noon, true)
+	for _, changed := range []int{0, 1, len(text) - 1} {
+		other := []byte(text)
+		other[changed] ^= 1
+		if _, err := r.Open(string(other), noon); err == nil {
+			t.Errorf("taken with another byte %d", changed)
+		}
+	}
+	keys = []Key{two, one}
+	if err := r.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	opens(noon, true)
+	keys = []Key{two}
+	if err := r.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	opens(noon, false)
+}
+
+func TestManyTokensAreSeenAtOnce(t *testing.T) {
+	t.Parallel()
+	k, err := Generate("one", noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Fixed(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for n := range 200 {
+				want := noon.Add(time.Duration(1+(i+n)%50) * time.Hour)
+				c, err := r.Open(r.Sign(Claims{ExpiresAt: want}, noon), noon)
+				if err != nil || !c.ExpiresAt.Equal(want) {
+					t.Errorf("got %v and %v, want one until %v", c, err, want)
+				}
+			}
+		})
+	}
+	all.Wait()
+	var one seen
+	keys := r.keys.Load()
+	for n := range 20 * seenShards * seenMost / 10 {
+		at, _, _ := one.get(keys, fmt.Sprint(n))
+		one.put(keys, at, Claims{})
+	}
+	for i := range one {
+		if got := len(one[i].of); got > seenMost {
+			t.Errorf("shard %d remembers %d, want at most %d", i, got, seenMost)
 		}
 	}
 }
