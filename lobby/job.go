@@ -204,7 +204,7 @@ func (c *JobContext) Log() *slog.Logger { return c.log }
 
 // Then has do done when the function has returned nil: in one transaction with the job's end, after what Then was given
 // before. So it is done once, and only if the job ends. Its Context has no request and no player; it gives wallets, notes and
-// other jobs. When do returns an error the transaction is undone, and the try has failed. It has 2 s, and may be run several times.
+// other jobs. When do returns an error, or panics, the transaction is undone, and the try has failed. It has 2 s, and may be run several times.
 func (c *JobContext) Then(do func(c *Context) error) { c.then = append(c.then, do) }
 
 // GiveUp marks an error as one that trying again would not change: the job is given up at once.

@@ -22,6 +22,16 @@ type tryPanic struct {
 
 func (p *tryPanic) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
+// guarded is f, whose panic is a tryPanic.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &tryPanic{v, debug.Stack()}
+		}
+	}()
+	return f()
+}
+
 var errTooLong = errors.New("it took too long")
 
 // try runs a job once, and ends it, or gives it back.
@@ -73,19 +83,18 @@ func (r *Runner) call(ctx context.Context, f *jobFunc, c *JobContext) (result []
 	var cancel context.CancelFunc
 	c.ctx, cancel = context.WithTimeoutCause(ctx, f.Time, errTooLong)
 	defer cancel()
-	defer func() {
-		if v := recover(); v != nil {
-			err = &tryPanic{v, debug.Stack()}
-		}
-		if err != nil && errors.Is(context.Cause(c.ctx), errTooLong) {
-			err = fmt.Errorf("%w (%v): %w", errTooLong, f.Time, err)
-		}
-	}()
 	stuck := time.AfterFunc(f.Time+jobStuck, func() {
 		c.log.Error("job goes on after its time; its place is taken until it ends", "time", f.Time)
 	})
 	defer stuck.Stop()
-	return f.run(c, c.job.Arg)
+	err = guarded(func() (err error) {
+		result, err = f.run(c, c.job.Arg)
+		return err
+	})
+	if err != nil && errors.Is(context.Cause(c.ctx), errTooLong) {
+		err = fmt.Errorf("%w (%v): %w", errTooLong, f.Time, err)
+	}
+	return result, err
 }
 
 // end ends the job, with what its function wants done then, in one transaction. It waits for a store that is away for as
@@ -105,7 +114,7 @@ func (r *Runner) end(ctx context.Context, f *jobFunc, c *JobContext, result []by
 				return err
 			}
 			for _, do := range c.then {
-				if err := do(in); err != nil {
+				if err := guarded(func() error { return do(in) }); err != nil {
 					return err
 				}
 			}
@@ -113,7 +122,9 @@ func (r *Runner) end(ctx context.Context, f *jobFunc, c *JobContext, result []by
 		})
 		if err == nil {
 			for _, do := range in.after {
-				now(ctx, do)
+				if err := guarded(func() error { now(ctx, do); return nil }); err != nil {
+					c.log.Error("what was to be done after the job panicked", "error", err, "stack", string(err.(*tryPanic).stack))
+				}
 			}
 			return nil
 		}
