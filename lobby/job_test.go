@@ -51,11 +51,11 @@ type keptStore struct {
 	lost *atomic.Bool
 }
 
-func (s keptStore) KeepJobs(ctx context.Context, process string, until time.Time) ([]string, error) {
+func (s keptStore) KeepJobs(ctx context.Context, until time.Time, jobs ...store.Job) ([]store.Job, error) {
 	if s.lost.Load() {
 		return nil, errors.New("frozen")
 	}
-	return s.Store.KeepJobs(ctx, process, until)
+	return s.Store.KeepJobs(ctx, until, jobs...)
 }
 
 // runner starts one; what it returns stops it and waits. lost, where not nil, says that its leases are not kept.
@@ -65,7 +65,14 @@ func (y *yard) runner(app *App, process string, lost *atomic.Bool) (stop func())
 	if lost != nil {
 		s = keptStore{y.store, lost}
 	}
-	r, err := app.Runner(RunnerConfig{Store: s, Broker: y.broker.Peer(), Process: process, Log: slog.New(slog.DiscardHandler)})
+	return y.runnerOf(app, RunnerConfig{Store: s, Broker: y.broker.Peer(), Process: process})
+}
+
+// runnerOf is runner with a config, but for its log.
+func (y *yard) runnerOf(app *App, config RunnerConfig) (stop func()) {
+	y.Helper()
+	config.Log = slog.New(slog.DiscardHandler)
+	r, err := app.Runner(config)
 	if err != nil {
 		y.Fatal(err)
 	}

@@ -51,17 +51,29 @@ func (r *Runner) missing(ctx context.Context, j *store.JobStatus, why error) err
 	return errors.Join(why, r.service.post(ctx, broker.NoticeRoom, broker.RoomOpened{Room: room.ID, Game: room.Game, Version: room.Version}))
 }
 
-// tellRooms tells rooms whose jobs have ended a while ago.
+// tellRooms tells rooms whose jobs have ended a while ago, the oldest first. One that can't be told holds up none of the others for
+// longer than the broker takes to say so.
 func (r *Runner) tellRooms(ctx context.Context) {
-	untold, err := r.config.Store.UntoldJobs(ctx, time.Now().Add(-jobLook), jobsAtOnce) // by the store's clock
-	if err != nil {
-		if ctx.Err() == nil {
-			r.log.Warn("no look at jobs whose rooms wait", "error", err)
+	before := time.Now().Add(-jobLook) // by the store's clock
+	var last store.JobStatus
+	for {
+		untold, err := r.config.Store.UntoldJobs(ctx, last, before, jobsAtOnce)
+		if err != nil {
+			if ctx.Err() == nil {
+				r.log.Warn("no look at jobs whose rooms wait", "error", err)
+			}
+			return
 		}
-		return
-	}
-	for i := range untold {
-		r.tellRoom(ctx, &untold[i])
+		for i := range untold {
+			if ctx.Err() != nil {
+				return
+			}
+			r.tellRoom(ctx, &untold[i])
+		}
+		if len(untold) < jobsAtOnce {
+			return
+		}
+		last = untold[len(untold)-1]
 	}
 }
 

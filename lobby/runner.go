@@ -37,7 +37,7 @@ const (
 	jobLook    = 5 * time.Second  // between two looks for jobs that nobody has told of; and leases are kept
 	jobsKept   = 24 * time.Hour   // how long the end of a job is remembered, and twice as long as Every
 	jobStuck   = 5 * time.Second  // how much longer than it may a function is waited for
-	jobsAtOnce = 100              // rooms told in a look
+	jobsAtOnce = 100              // rooms that are read at a time, to tell them
 )
 
 // Runner runs an App's jobs, together with those of other processes.
@@ -52,8 +52,8 @@ type Runner struct {
 	work context.Context
 
 	mu      sync.Mutex
-	running map[string]*run // by ID
-	of      map[string]int  // running, by name
+	running map[*run]store.Job
+	of      map[string]int // running, by name
 	group   sync.WaitGroup
 }
 
@@ -81,7 +81,7 @@ func (a *App) Runner(c RunnerConfig) (*Runner, error) {
 	}
 	a.take()
 	r := &Runner{
-		app: a, config: c, log: c.Log, look: make(chan struct{}, 1), running: map[string]*run{}, of: map[string]int{},
+		app: a, config: c, log: c.Log, look: make(chan struct{}, 1), running: map[*run]store.Job{}, of: map[string]int{},
 		service: &Service{
 			config: Config{Store: c.Store, Broker: c.Broker, Process: c.Process, Log: c.Log, Now: c.Now}, shelf: newShelf(a.items),
 		},
@@ -104,6 +104,10 @@ func (r *Runner) Run(ctx context.Context) error {
 	work, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
 	r.work = work
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	keeping, kept := context.WithCancel(work)
+	defer kept()
 	var roster broker.Roster
 	var mu sync.Mutex // of roster
 	err := r.config.Broker.Watch(ctx, func(n broker.Notice) {
@@ -124,6 +128,9 @@ func (r *Runner) Run(ctx context.Context) error {
 	defer every.Stop()
 	silent := time.NewTicker(time.Second)
 	defer silent.Stop()
+	// What waits for the broker, or for others in the store, holds up neither leases nor looks.
+	beside.Go(func() { lookOften(keeping, r.keep) })
+	beside.Go(func() { lookOften(ctx, r.tellRooms) })
 	r.soon()
 	for ctx.Err() == nil {
 		select {
@@ -131,9 +138,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		case <-r.look:
 			r.take(ctx, names)
 		case <-every.C:
-			r.keep(ctx)
 			r.plan(ctx, names)
-			r.tellRooms(ctx)
 			r.service.tellMissed(ctx)
 			r.forget(ctx)
 			r.count(ctx)
@@ -155,6 +160,20 @@ func (r *Runner) Run(ctx context.Context) error {
 	return nil
 }
 
+// lookOften does do again and again until ctx ends.
+func lookOften(ctx context.Context, do func(context.Context)) {
+	every := time.NewTicker(jobLook)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+			do(ctx)
+		}
+	}
+}
+
 // soon asks for a look. It returns at once.
 func (r *Runner) soon() {
 	select {
@@ -163,29 +182,22 @@ func (r *Runner) soon() {
 	}
 }
 
-// finish waits for what is under way, and gives the rest back. Leases are kept meanwhile.
+// finish waits for what is under way, and gives the rest back. Leases are kept until then.
 func (r *Runner) finish(cut context.CancelCauseFunc) {
 	ended := make(chan struct{})
 	go func() { r.group.Wait(); close(ended) }()
 	late := time.NewTimer(r.config.Drain)
 	defer late.Stop()
-	every := time.NewTicker(jobLook)
-	defer every.Stop()
-	for {
-		select {
-		case <-ended:
-			return
-		case <-every.C:
-			r.keep(r.work)
-		case <-late.C:
-			cut(context.Canceled)
-			select {
-			case <-ended:
-			case <-time.After(jobStuck):
-				r.log.Error("jobs do not end though they were told to; others take them when their leases end")
-			}
-			return
-		}
+	select {
+	case <-ended:
+		return
+	case <-late.C:
+	}
+	cut(context.Canceled)
+	select {
+	case <-ended:
+	case <-time.After(jobStuck):
+		r.log.Error("jobs do not end though they were told to; others take them when their leases end")
 	}
 }
 
@@ -230,8 +242,9 @@ func (r *Runner) take(ctx context.Context, names []string) {
 func (r *Runner) begin(j *store.Job) {
 	f := r.app.jobs[j.Name]
 	ctx, cancel := context.WithCancelCause(r.work)
+	try := &run{cancel}
 	r.mu.Lock()
-	r.running[j.ID] = &run{cancel}
+	r.running[try] = *j
 	r.of[j.Name]++
 	r.mu.Unlock()
 	r.group.Go(func() {
@@ -239,7 +252,7 @@ func (r *Runner) begin(j *store.Job) {
 		defer func() {
 			cancel(nil)
 			r.mu.Lock()
-			delete(r.running, j.ID)
+			delete(r.running, try)
 			r.of[j.Name]--
 			r.mu.Unlock()
 		}()
@@ -247,7 +260,8 @@ func (r *Runner) begin(j *store.Job) {
 	})
 }
 
-// keep keeps the leases, and cuts off what is somebody else's by now.
+// keep keeps the leases of what is under way, and cuts off what is somebody else's by now. A lease of this process that
+// nobody here knows of, as the store's answer was lost, or a job could not be given back, ends.
 func (r *Runner) keep(ctx context.Context) {
 	r.mu.Lock()
 	before := maps.Clone(r.running)
@@ -255,13 +269,15 @@ func (r *Runner) keep(ctx context.Context) {
 	if len(before) == 0 {
 		return
 	}
-	ids, err := r.config.Store.KeepJobs(ctx, r.config.Process, r.config.Now().Add(jobLease))
+	kept, err := r.config.Store.KeepJobs(ctx, r.config.Now().Add(jobLease), slices.Collect(maps.Values(before))...)
 	if err != nil {
-		r.log.Warn("leases of jobs not kept", "error", err)
+		if ctx.Err() == nil {
+			r.log.Warn("leases of jobs not kept", "error", err)
+		}
 		return
 	}
-	for id, running := range before {
-		if !slices.Contains(ids, id) {
+	for running, job := range before {
+		if !slices.ContainsFunc(kept, func(k store.Job) bool { return k.ID == job.ID && k.Term == job.Term }) {
 			running.cancel(errJobLost) // or it has just ended, and does not mind
 		}
 	}

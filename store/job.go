@@ -40,8 +40,9 @@ const (
 type JobStatus struct {
 	Job
 	State  JobState
-	Result []byte // JSON; nil unless JobDone
-	Failed string // why it was given up, a sentence; "" unless JobFailed
+	Result []byte    // JSON; nil unless JobDone
+	Failed string    // why it was given up, a sentence; "" unless JobFailed
+	Ended  time.Time // by the store's clock; zero: it has not
 }
 
 // JobCount is how much is there of one function.
@@ -63,8 +64,9 @@ type Jobs interface {
 	// TakeJobs leases the jobs of these names that are due, longest due first, at most limit, to process until a time. Leases
 	// that have ended count as given back.
 	TakeJobs(ctx context.Context, process string, names []string, now, until time.Time, limit int) ([]Job, error)
-	// KeepJobs makes the leases of process last until a time, and returns the IDs of the jobs that it still has.
-	KeepJobs(ctx context.Context, process string, until time.Time) ([]string, error)
+	// KeepJobs makes the leases of these jobs last until a time, and returns those that nobody has taken, ended or given back since
+	// they were taken with their Term.
+	KeepJobs(ctx context.Context, until time.Time, jobs ...Job) ([]Job, error)
 	// EndJob ends a job, in state JobDone or JobFailed. It is remembered until a time, and longer while a room waits for its
 	// result: see JobTold. letter, where not nil, is kept with it. ErrStaleTerm when somebody else has had it since.
 	EndJob(ctx context.Context, end JobStatus, until time.Time, letter *DeadLetter) error
@@ -72,8 +74,9 @@ type Jobs interface {
 	GiveBackJob(ctx context.Context, id string, term uint64, due time.Time, uncounted bool) error
 	// GiveBackJobs does it at once for all jobs of a process that is gone; they count as tried. It returns how many.
 	GiveBackJobs(ctx context.Context, process string, now time.Time) (int, error)
-	// UntoldJobs are those that have ended, at or before a time, and whose rooms have not been told: the oldest, at most limit.
-	UntoldJobs(ctx context.Context, before time.Time, limit int) ([]JobStatus, error)
+	// UntoldJobs are those that have ended, at or before a time, and whose rooms have not been told: the oldest, at most limit,
+	// that follow after, by Ended and then by ID. The zero JobStatus is before all.
+	UntoldJobs(ctx context.Context, after JobStatus, before time.Time, limit int) ([]JobStatus, error)
 	// JobTold notes that a job's room has its result, or can't have it.
 	JobTold(ctx context.Context, id string) error
 	// Job is where a job stands. ErrNotFound: there is none, or it is forgotten.

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	stdsql "database/sql"
 	"encoding/json"
@@ -18,12 +19,13 @@ const (
 		VALUES ($1, $2, $3, $4, $5, 'waiting', $6, 0, 0, '', 0, 0, TRUE, '') ON CONFLICT (id) DO NOTHING`
 	countJobs  = `SELECT count(*) FROM (SELECT 1 FROM jobs WHERE name = $1 AND state = 'waiting' LIMIT $2) w`
 	jobColumns = `id, name, arg, account, room, due, tries, term`
-	doneJobs   = `SELECT ` + jobColumns + `, state, result, failed FROM jobs`
+	doneJobs   = `SELECT ` + jobColumns + `, state, result, failed, ended FROM jobs`
 	selectJob  = doneJobs + ` WHERE id = $1`
-	untoldJobs = doneJobs + ` WHERE NOT told AND ended > 0 AND ended <= $1 ORDER BY ended, id LIMIT $2`
+	untoldJobs = doneJobs + ` WHERE NOT told AND ended > 0 AND ended <= $1 AND (ended, id) > ($2, $3) ORDER BY ended, id LIMIT $4`
 	jobTold    = `UPDATE jobs SET told = TRUE WHERE id = $1`
 	endJob     = `UPDATE jobs SET state = $3, result = $4, failed = $5, ended = $6, until = $7, told = (room = ''), process = ''
 		WHERE id = $1 AND term = $2 AND state = 'running'`
+	keepJob     = `UPDATE jobs SET until = $3 WHERE id = $1 AND term = $2 AND state = 'running'`
 	giveBackJob = `UPDATE jobs SET state = 'waiting', due = $3, tries = tries - $4, process = '' WHERE id = $1 AND term = $2 AND state = 'running'`
 	jobCounts   = `SELECT name, sum(CASE state WHEN 'waiting' THEN 1 ELSE 0 END), sum(CASE state WHEN 'running' THEN 1 ELSE 0 END),
 		COALESCE(min(CASE state WHEN 'waiting' THEN due END), 0) FROM jobs WHERE state IN ('waiting', 'running') GROUP BY name ORDER BY name`
@@ -32,8 +34,6 @@ const (
 		(SELECT id FROM jobs WHERE name = $1 AND state = 'waiting' AND due <= $2 ORDER BY due, id LIMIT $3%s) RETURNING ` + jobColumns
 	lapseJobs = `UPDATE jobs SET state = 'waiting', due = $1, process = '' WHERE id IN
 		(SELECT id FROM jobs WHERE state = 'running' AND until <= $1%s)`
-	keepJobs = `UPDATE jobs SET until = $2 WHERE id IN
-		(SELECT id FROM jobs WHERE state = 'running' AND process = $1 ORDER BY id%s) RETURNING id`
 	giveBackJobs = `UPDATE jobs SET state = 'waiting', due = $2, process = '' WHERE id IN
 		(SELECT id FROM jobs WHERE state = 'running' AND process = $1 ORDER BY id%s)`
 	forgetJobs = `DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE told AND ended > 0 AND until <= $1 ORDER BY until LIMIT $2%s)`
@@ -131,21 +131,37 @@ func scanJob(rows *stdsql.Rows, d *store.JobStatus, more ...any) error {
 	return err
 }
 
+// scanStatus reads what doneJobs selects.
+func scanStatus(rows *stdsql.Rows) (d store.JobStatus, err error) {
+	var ended int64
+	err = scanJob(rows, &d, &d.State, &d.Result, &d.Failed, &ended)
+	if ended != 0 {
+		d.Ended = fromMicros(ended)
+	}
+	return d, err
+}
+
 // KeepJobs implements [store.Jobs].
-func (s *Store) KeepJobs(ctx context.Context, process string, until time.Time) ([]string, error) {
-	var ids []string
-	keep := fmt.Sprintf(keepJobs, s.db.lockRow(false))
+func (s *Store) KeepJobs(ctx context.Context, until time.Time, jobs ...store.Job) ([]store.Job, error) {
+	jobs = slices.SortedFunc(slices.Values(jobs), func(a, b store.Job) int { return cmp.Compare(a.ID, b.ID) })
+	var kept []store.Job
 	err := s.db.write(ctx, func(ctx context.Context, q querier) error {
-		ids = nil
-		return all(ctx, q, keep, []any{process, until.UnixMicro()}, func(rows *stdsql.Rows) error {
-			var id string
-			err := rows.Scan(&id)
-			ids = append(ids, id)
-			return err
-		})
+		kept = nil
+		for _, j := range jobs {
+			n, err := q.exec(ctx, keepJob, j.ID, int64(j.Term), until.UnixMicro())
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				kept = append(kept, j)
+			}
+		}
+		return nil
 	})
-	slices.Sort(ids)
-	return ids, s.failed(ctx, "keep jobs", err)
+	if err != nil {
+		return nil, s.failed(ctx, "keep jobs", err)
+	}
+	return kept, nil
 }
 
 // EndJob implements [store.Jobs].
@@ -195,13 +211,16 @@ func (s *Store) GiveBackJobs(ctx context.Context, process string, now time.Time)
 }
 
 // UntoldJobs implements [store.Jobs].
-func (s *Store) UntoldJobs(ctx context.Context, before time.Time, limit int) ([]store.JobStatus, error) {
+func (s *Store) UntoldJobs(ctx context.Context, after store.JobStatus, before time.Time, limit int) ([]store.JobStatus, error) {
 	var untold []store.JobStatus
+	var ended int64
+	if !after.Ended.IsZero() {
+		ended = after.Ended.UnixMicro()
+	}
 	err := s.db.read(ctx, func(ctx context.Context, q querier) error {
 		untold = nil
-		return all(ctx, q, untoldJobs, []any{before.UnixMicro(), max(limit, 0)}, func(rows *stdsql.Rows) error {
-			var d store.JobStatus
-			err := scanJob(rows, &d, &d.State, &d.Result, &d.Failed)
+		return all(ctx, q, untoldJobs, []any{before.UnixMicro(), ended, after.ID, max(limit, 0)}, func(rows *stdsql.Rows) error {
+			d, err := scanStatus(rows)
 			untold = append(untold, d)
 			return err
 		})
@@ -225,9 +244,10 @@ func (s *Store) Job(ctx context.Context, id string) (store.JobStatus, error) {
 	if text(id) {
 		err = s.db.read(ctx, func(ctx context.Context, q querier) error {
 			found := false
-			err := all(ctx, q, selectJob, []any{id}, func(rows *stdsql.Rows) error {
-				found, d = true, store.JobStatus{}
-				return scanJob(rows, &d, &d.State, &d.Result, &d.Failed)
+			err := all(ctx, q, selectJob, []any{id}, func(rows *stdsql.Rows) (err error) {
+				found = true
+				d, err = scanStatus(rows)
+				return err
 			})
 			if err == nil && !found {
 				return stdsql.ErrNoRows

@@ -94,6 +94,12 @@ func TestSQLiteScansNoTable(t *testing.T) {
 		{selectTicketsOf, "SEARCH ticket_players USING COVERING INDEX ticket_players_by_account (account=?)"},
 		{selectBackfills, "SEARCH backfills USING INDEX backfills_by_pool (game=? AND mode=? AND room>?)"},
 		{cancelByDeletion, "SEARCH ticket_players USING COVERING INDEX ticket_players_by_account (account=?)"},
+		{untoldJobs, "SEARCH jobs USING INDEX jobs_untold ("},
+		{keepJob, "SEARCH jobs USING INDEX sqlite_autoindex_jobs_1 (id=?)"},
+		{fmt.Sprintf(takeJobs, ""), "SEARCH jobs USING COVERING INDEX jobs_waiting (name=? AND due<?)"},
+		{fmt.Sprintf(lapseJobs, ""), "USING INDEX jobs_running"},
+		{fmt.Sprintf(giveBackJobs, ""), "jobs_running (process=?)"},
+		{fmt.Sprintf(forgetJobs, ""), "jobs_over (until<?)"},
 		{fmt.Sprintf(selectSession, "0"), "SEARCH s USING INDEX sqlite_autoindex_sessions_2 (token=?)"},
 	} {
 		if got := planOf(t, s, c.query); !strings.Contains(got, c.want) {

@@ -127,14 +127,17 @@ var jobCases = []testCase{
 		t.enqueue(s, job("a", "one", begin), job("b", "one", begin), job("c", "one", begin))
 		jobs, _ := t.take(s, "p", begin, 2, "one")
 		t.take(s, "q", begin, 1, "one")
-		kept, err := s.KeepJobs(t.ctx(), "p", after(time.Hour))
+		kept, err := s.KeepJobs(t.ctx(), after(time.Hour), jobs[1], jobs[0])
 		t.fatal("keep", err)
-		equal(t, "kept", fmt.Sprint(kept), "[a b]")
+		equal(t, "kept", len(kept), 2)
 		_, got := t.take(s, "r", after(time.Minute), 10, "one")
 		equal(t, "taken from q", got, "c")
 		t.fatal("give back", s.GiveBackJob(t.ctx(), "a", jobs[0].Term, after(2*time.Minute), true))
 		_, got = t.take(s, "r", after(time.Minute), 10, "one")
 		equal(t, "taken before it is due", got, "")
+		kept, err = s.KeepJobs(t.ctx(), after(time.Hour), jobs...)
+		t.fatal("keep", err)
+		equal(t, "kept of one that waits and one that runs", fmt.Sprint(len(kept), " ", kept[0].ID), "1 b")
 		n, err := s.GiveBackJobs(t.ctx(), "p", after(time.Minute))
 		t.fatal("give back all of p", err)
 		equal(t, "given back", n, 1)
@@ -147,6 +150,50 @@ var jobCases = []testCase{
 		if !strings.Contains(tries, "a1 ") || !strings.Contains(tries, "b2 ") {
 			t.Errorf("tries: got %s, want a's first and b's second", tries)
 		}
+	}},
+	{"OnlyTheLeasesThatAreNamedAreKept", func(t *suite) {
+		s, other := t.open(), t.open()
+		t.enqueue(s, job("a", "one", begin), job("b", "one", begin))
+		first, _ := t.take(s, "p", begin, 2, "one")
+		kept, err := s.KeepJobs(t.ctx(), after(time.Hour), first[slices.IndexFunc(first, func(j store.Job) bool { return j.ID == "a" })])
+		t.fatal("keep", err)
+		equal(t, "kept", len(kept), 1)
+		_, got := t.take(other, "p", after(lease), 10, "one")
+		equal(t, "taken after the lease", got, "b")
+		kept, err = s.KeepJobs(t.ctx(), after(2*time.Hour), first...)
+		t.fatal("keep", err)
+		equal(t, "kept by older terms", fmt.Sprint(len(kept), " ", kept[0].ID), "1 a")
+		_, got = t.take(other, "q", after(2*lease), 10, "one")
+		equal(t, "taken after the newer lease", got, "b")
+		kept, err = s.KeepJobs(t.ctx(), after(2*time.Hour))
+		t.fatal("keep none", err)
+		equal(t, "kept of none", len(kept), 0)
+	}},
+	{"RoomsAreToldInTheOrderOfTheirEnds", func(t *suite) {
+		s := t.open()
+		for i := range 5 {
+			j := job(fmt.Sprint("j", i), "one", begin)
+			j.Room = "room"
+			t.enqueue(s, j)
+			jobs, _ := t.take(s, "p", begin, 1, "one")
+			t.fatal("end", s.EndJob(t.ctx(), done(jobs[0], "1"), after(time.Hour), nil))
+		}
+		now, got := time.Now().Add(time.Minute), ""
+		for last := (store.JobStatus{}); ; {
+			page, err := s.UntoldJobs(t.ctx(), last, now, 2)
+			t.fatal("untold", err)
+			if len(page) == 0 {
+				break
+			}
+			for _, d := range page {
+				got += d.ID + " "
+			}
+			last = page[len(page)-1]
+			is, err := s.Job(t.ctx(), last.ID)
+			t.fatal("job", err)
+			equal(t, "end", is.Ended, last.Ended)
+		}
+		equal(t, "untold", got, "j0 j1 j2 j3 j4 ")
 	}},
 	{"RoomsAreToldAndWhatIsOverIsForgotten", func(t *suite) {
 		s := t.open()
@@ -167,7 +214,7 @@ var jobCases = []testCase{
 		t.fatal("letter", err)
 		equal(t, "letter", l.Kind+" "+string(l.Body), `job {"of":"mute"}`)
 		now := time.Now().Add(time.Minute)
-		untold, err := s.UntoldJobs(t.ctx(), now, 10)
+		untold, err := s.UntoldJobs(t.ctx(), store.JobStatus{}, now, 10)
 		t.fatal("untold", err)
 		if len(untold) != 1 || untold[0].ID != "loud" || untold[0].Room != "room-1" || string(untold[0].Result) != `{"n":1}` {
 			t.Errorf("untold: got %v, want loud with its result", untold)
@@ -176,7 +223,7 @@ var jobCases = []testCase{
 		t.fatal("forget", err)
 		equal(t, "forgotten while one is untold", n, 1)
 		t.fatal("told", s.JobTold(t.ctx(), "loud"))
-		untold, err = s.UntoldJobs(t.ctx(), now, 10)
+		untold, err = s.UntoldJobs(t.ctx(), store.JobStatus{}, now, 10)
 		t.fatal("untold", err)
 		equal(t, "untold", len(untold), 0)
 		n, err = s.ForgetJobs(t.ctx(), after(time.Minute), 10)
