@@ -223,6 +223,22 @@ func TestAMatchIsDeclinedAndTheOthersWaitOn(t *testing.T) {
 	one.do("DELETE", "/v1/match/tickets/"+third.ticket, third.Token, "").refused(t, 409, "ticket_over")
 }
 
+// While lobbies are replaced some do not know a mode yet, or not any more.
+func TestAMatchIsAcceptedByALobbyWithoutItsMode(t *testing.T) {
+	t.Parallel()
+	a := newArcade(t, asked)
+	one := a.start(nil)
+	a.declare = func(*App) {}
+	other := a.start(nil)
+	all := one.searching(2, "duel")
+	for _, p := range all {
+		a.until("find", func() bool { return one.ticket(p.signedIn, p.ticket).State == store.TicketFound })
+		var k ticketJSON
+		other.do("POST", "/v1/match/tickets/"+p.ticket+"/accept", p.Token, "").into(t, 200, &k)
+	}
+	pairs(t, a.placed(one, all), 2)
+}
+
 func TestWhoIsSilentIsOut(t *testing.T) {
 	t.Parallel()
 	a := newArcade(t, func(app *App) { app.Match("duo", "duel", match.Rules{Teams: 2, Accept: 50 * time.Millisecond}) })

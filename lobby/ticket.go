@@ -208,11 +208,14 @@ func (s *Service) ticketEnded(c *Context, t store.Ticket, but string) error {
 	}
 	c.After(func(ctx context.Context) {
 		s.meter.ticket(&t, s.config.Now())
-		if m := s.modes[[2]string{t.Game, t.Mode}]; m != nil {
-			s.nudge(ctx, m, t.ID)
-		}
+		s.nudgeOf(ctx, t)
 	})
 	return nil
+}
+
+// nudgeOf tells who pairs of a ticket, also of a mode that this lobby does not know: others may, of another version of the app.
+func (s *Service) nudgeOf(ctx context.Context, t store.Ticket) {
+	s.nudge(ctx, &mode{game: t.Game, name: t.Mode}, t.ID)
 }
 
 // acceptMatch is POST /match/tickets/:id/accept, declineMatch POST /match/tickets/:id/decline.
@@ -238,7 +241,7 @@ func (s *Service) answerOffer(c *Context, accept bool) error {
 	case t.State == store.TicketDeclined:
 		err = s.ticketEnded(c, t, c.session.User)
 	case t.State == store.TicketFound:
-		c.After(func(ctx context.Context) { s.nudge(ctx, s.modes[[2]string{t.Game, t.Mode}], t.ID) })
+		c.After(func(ctx context.Context) { s.nudgeOf(ctx, t) })
 	}
 	if err != nil {
 		return err
