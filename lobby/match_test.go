@@ -323,6 +323,21 @@ func TestWhatWasNotToldIsFound(t *testing.T) {
 	pairs(t, a.placed(m, append(all, player{in, "untold"})), 2)
 }
 
+func TestAnAcceptanceThatWasNotToldIsFound(t *testing.T) {
+	t.Parallel()
+	a := newArcade(t, func(app *App) { app.Match("duo", "duel", match.Rules{Teams: 2, Accept: time.Hour}) })
+	m := a.start(nil)
+	all := m.searching(2, "duel")
+	for _, p := range all {
+		a.until("find", func() bool { return m.ticket(p.signedIn, p.ticket).State == store.TicketFound })
+		if _, err := m.store.AnswerOffer(t.Context(), p.ticket, p.User.ID, true, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.start(nil) // reminds at once, as each does every few seconds
+	pairs(t, a.placed(m, all), 2)
+}
+
 func TestAcceptingDecliningAndCancellingAtOnce(t *testing.T) {
 	t.Parallel()
 	a := newArcade(t, asked)

@@ -257,6 +257,9 @@ func (p *pairing) readAll(ctx context.Context) error {
 	return p.readBackfills(ctx)
 }
 
+// readOneByOne is how many changed tickets are read one by one. More are read with all others, where those are not far more.
+const readOneByOne = 16
+
 // hear looks at the tickets and rooms of which it was told, and whether any was missed.
 func (p *pairing) hear(ctx context.Context, taken []broker.Delivery) error {
 	tickets, rooms := map[string]bool{}, map[string]bool{}
@@ -271,6 +274,16 @@ func (p *pairing) hear(ctx context.Context, taken []broker.Delivery) error {
 		default:
 			rooms[c.Room] = true
 		}
+	}
+	if look { // nobody may have been told that all have accepted
+		for _, o := range p.offers {
+			for _, id := range o.group.tickets() {
+				tickets[id] = true
+			}
+		}
+	}
+	if len(tickets) > readOneByOne && len(tickets) > len(p.tickets)/8 {
+		return p.readAll(ctx)
 	}
 	for id := range tickets {
 		if err := p.refresh(ctx, id); err != nil {
