@@ -4,6 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -101,23 +102,34 @@ func (s *Store) OfferMatch(ctx context.Context, p store.Pool, o store.Offer, ids
 // lockTickets locks tickets of the pool that wait, or with an offer those that were found by it and that all their players have
 // accepted. A TicketError names one that is not so.
 func (s *Store) lockTickets(ctx context.Context, q querier, p store.Pool, ids []string, offer string) ([]store.Ticket, error) {
+	ids = slices.Sorted(slices.Values(ids))
+	err := few(ids, func(args []any) error {
+		return all(ctx, q, lockTickets+s.db.lockRow(false), args, func(*stdsql.Rows) error { return nil })
+	})
+	if err != nil {
+		return nil, err
+	}
+	state := store.TicketWaiting
+	if offer != "" {
+		state = store.TicketFound
+	}
 	var list []store.Ticket
-	for _, id := range slices.Sorted(slices.Values(ids)) {
-		t, err := s.lockTicket(ctx, q, id)
-		if errors.Is(err, stdsql.ErrNoRows) {
+	err = few(ids, func(args []any) error {
+		some, err := tickets(ctx, q, selectTickets, args...)
+		list = append(list, some...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range ids {
+		if i >= len(list) || list[i].ID != id { // there is none
 			return nil, &store.TicketError{Err: store.ErrTicketOver, Ticket: id}
 		}
-		if err != nil {
-			return nil, err
-		}
-		state := store.TicketWaiting
-		if offer != "" {
-			state = store.TicketFound
-		}
-		if t.State != state || t.Offer != offer || t.Game != p.Game || t.Mode != p.Mode || offer != "" && !accepted(&t) {
+		t := &list[i]
+		if t.State != state || t.Offer != offer || t.Game != p.Game || t.Mode != p.Mode || offer != "" && !accepted(t) {
 			return nil, &store.TicketError{Err: store.ErrTicketOver, Ticket: id}
 		}
-		list = append(list, t)
 	}
 	return list, nil
 }
@@ -191,26 +203,42 @@ func (s *Store) PlaceMatch(ctx context.Context, p store.Pool, m store.Placement,
 		if err != nil {
 			return err
 		}
-		var users []string
+		of := map[string]string{} // tickets by player
 		for i := range list {
 			for _, player := range list[i].Players {
-				var other string
-				switch err := one(ctx, q, selectSeatedIn, []any{player.User, p.Game, m.Room.ID}, &other); {
-				case err == nil:
-					return &store.TicketError{Err: store.ErrSeated, Ticket: list[i].ID}
-				case !errors.Is(err, stdsql.ErrNoRows):
-					return err
-				}
-				users = append(users, player.User)
+				of[player.User] = list[i].ID
 			}
+		}
+		users := slices.Sorted(maps.Keys(of))
+		err = few(users, func(args []any) error {
+			var seated string
+			switch err := one(ctx, q, selectSeatedOf, args, &seated); {
+			case err == nil:
+				return &store.TicketError{Err: store.ErrSeated, Ticket: of[seated]}
+			case !errors.Is(err, stdsql.ErrNoRows):
+				return err
+			}
+			return nil
+		}, p.Game, m.Room.ID)
+		if err != nil {
+			return err
 		}
 		if err := s.seatAll(ctx, q, &m, users, now); err != nil {
 			return err
 		}
-		for i := range list {
-			if err := end(ctx, q, &list[i], store.TicketPlaced, "", m.Room.ID, now); err != nil {
-				return err
-			}
+		err = few(m.Tickets, func(args []any) error {
+			_, err := q.exec(ctx, placeTickets, args...)
+			return err
+		}, m.Room.ID, now.UnixMicro())
+		if err != nil {
+			return err
+		}
+		err = few(m.Tickets, func(args []any) error {
+			_, err := q.exec(ctx, placePlayers, args...)
+			return err
+		})
+		if err != nil {
+			return err
 		}
 		if m.Offer == "" {
 			return nil
@@ -221,9 +249,8 @@ func (s *Store) PlaceMatch(ctx context.Context, p store.Pool, m store.Placement,
 	return s.failed(ctx, "place match", err)
 }
 
-// seatAll gives users seats in the room of a placement, which is made, or asks for them.
+// seatAll gives users, sorted, seats in the room of a placement, which is made, or asks for them.
 func (s *Store) seatAll(ctx context.Context, q querier, m *store.Placement, users []string, now time.Time) error {
-	slices.Sort(users)
 	if !m.Backfill {
 		if len(users) > m.Room.Capacity {
 			return store.ErrRoomFull
@@ -233,21 +260,21 @@ func (s *Store) seatAll(ctx context.Context, q querier, m *store.Placement, user
 		if err := createRoom(ctx, q, room, m.Memory); err != nil {
 			return err
 		}
+		seats := 0
+		err := few(users, func(args []any) error {
+			n, err := q.exec(ctx, seatPlayers, args...)
+			seats += int(n)
+			return err
+		}, m.Room.ID, now.UnixMicro(), now.UnixMicro())
+		if err == nil && seats < len(users) {
+			err = store.ErrNotFound
+		}
+		return err
 	}
 	for _, user := range users {
-		if !m.Backfill {
-			_, err := q.exec(ctx, upsertSeat, m.Room.ID, user, now.UnixMicro(), false, 0)
-			if err != nil {
-				return err
-			}
-			continue
-		}
 		if _, err := s.takeSeat(ctx, q, m.Room.ID, user, now, entry{byCode: true}); err != nil {
 			return err
 		}
-	}
-	if !m.Backfill {
-		return nil
 	}
 	b, err := backfill(ctx, q, m.Room.ID)
 	if errors.Is(err, stdsql.ErrNoRows) || err == nil && len(b.Players) > b.Size {

@@ -5,6 +5,7 @@ import (
 	stdsql "database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/madang-games/madang/store"
@@ -40,6 +41,36 @@ const (
 	cancelByDeletion = `UPDATE tickets SET state = 'cancelled', reason = 'player_left', offer = '', ended_at = $2
 		WHERE ended_at = 0 AND id IN (SELECT ticket FROM ticket_players WHERE account = $1)`
 )
+
+// fewAtOnce is how many tickets, or players, a statement about a few names; see few.
+const fewAtOnce = 8
+
+var (
+	lockTickets   = `SELECT id FROM tickets WHERE id IN (` + params(1, fewAtOnce) + `) ORDER BY id`
+	selectTickets = `SELECT ` + ticketColumns + ` FROM tickets t` + ticketJoins + ` WHERE t.id IN (` + params(1, fewAtOnce) + `) ORDER BY t.id, p.place`
+	// CROSS, so that SQLite begins with the seats, however many rooms the game has.
+	selectSeatedOf = `SELECT s.account FROM seats s CROSS JOIN rooms r WHERE r.id = s.room
+		AND s.account IN (` + params(3, fewAtOnce) + `) AND s.state <> 'leaving' AND NOT s.watch AND r.game = $1 AND r.state <> 'closed' AND s.room <> $2 LIMIT 1`
+	placeTickets = `UPDATE tickets SET state = 'placed', reason = '', offer = '', room = $1, ended_at = $2
+		WHERE ended_at = 0 AND id IN (` + params(3, fewAtOnce) + `)`
+	placePlayers = `UPDATE ticket_players SET open = FALSE WHERE open AND ticket IN (` + params(1, fewAtOnce) + `)`
+	seatPlayers  = `INSERT INTO seats (room, account, state, since, again, watch, taken, owns)
+		SELECT $1, id, 'joining', $2, FALSE, FALSE, $3, 0 FROM accounts WHERE id IN (` + params(4, fewAtOnce) + `)`
+)
+
+// few calls do with fewAtOnce of the words at a time, behind other arguments; the last word stands again for those that are missing.
+func few(words []string, do func(args []any) error, before ...any) error {
+	for some := range slices.Chunk(words, fewAtOnce) {
+		args := slices.Clone(before)
+		for i := range fewAtOnce {
+			args = append(args, some[min(i, len(some)-1)])
+		}
+		if err := do(args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // reasonPlayerLeft is why a ticket is cancelled whose player has left the party, or is gone.
 const reasonPlayerLeft = "player_left"
