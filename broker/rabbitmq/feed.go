@@ -198,7 +198,7 @@ func (f *feed) tell(room string, bound bool) error {
 			err = binds.QueueUnbind(queue, feedKey(room), topicExchange, nil)
 		}
 		if err != nil && !s.isLost() {
-			s.kill() // the channel alone has failed
+			s.kill(fmt.Errorf("bind: %w", err)) // the channel alone has failed
 			return errors.Join(errLost, err)
 		}
 		return err

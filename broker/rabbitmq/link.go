@@ -30,7 +30,10 @@ const (
 	repeatLog  = 30 * time.Second // how often a failure that stays the same is logged
 )
 
-var errLost = errors.New("connection to rabbitmq is lost")
+var (
+	errLost = errors.New("connection to rabbitmq is lost")
+	errSlow = errors.New("rabbitmq does not answer")
+)
 
 // link is a connection that is made again whenever it is lost. What belongs to one of these connections belongs to its
 // session and ends with it.
@@ -241,9 +244,11 @@ func (l *link) dial(ctx context.Context, address string) (*session, error) {
 		s.watch(closes, blocks)
 	}()
 	if l.up != nil {
-		late := time.AfterFunc(upTimeout, s.kill)
+		late := time.AfterFunc(upTimeout, func() { s.kill(errSlow) })
+		over := context.AfterFunc(ctx, func() { s.kill(broker.ErrClosed) }) // whoever stops the link does not wait for a frozen node
 		err := l.up(s)
 		late.Stop()
+		over()
 		if err != nil {
 			s.end()
 			return nil, err
@@ -258,8 +263,10 @@ func (s *session) watch(closes <-chan *amqp.Error, blocks <-chan amqp.Blocking) 
 		select {
 		case e := <-closes:
 			s.mu.Lock()
-			if s.err = errLost; e != nil {
-				s.err = e
+			if s.err == nil { // else it was killed
+				if s.err = errLost; e != nil {
+					s.err = e
+				}
 			}
 			s.mu.Unlock()
 			s.setBlocked("")
@@ -341,8 +348,15 @@ func (s *session) isLost() bool {
 	}
 }
 
-// kill cuts a connection of which a part has failed, so that all of it is made anew.
-func (s *session) kill() { s.socket.Close() }
+// kill cuts a connection of which a part has failed, for why, so that all of it is made anew.
+func (s *session) kill(why error) {
+	s.mu.Lock()
+	if s.err == nil {
+		s.err = why
+	}
+	s.mu.Unlock()
+	s.socket.Close()
+}
 
 // enter lets a goroutine in that ends with using.Done; false when the session is ending.
 func (s *session) enter() bool {
@@ -360,7 +374,7 @@ func (s *session) end() {
 	s.mu.Lock()
 	s.ended = true
 	s.mu.Unlock()
-	cut := time.AfterFunc(closeTimeout+time.Second, s.kill)
+	cut := time.AfterFunc(closeTimeout+time.Second, func() { s.kill(errSlow) })
 	_ = s.conn.CloseDeadline(time.Now().Add(closeTimeout)) // fails when it is gone already
 	s.using.Wait()
 	cut.Stop()

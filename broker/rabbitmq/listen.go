@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -29,6 +30,8 @@ func listen(s *session, ch *amqp.Channel, queue string, each func([]amqp.Deliver
 	if err := ch.Qos(ahead, 0, false); err != nil {
 		return err
 	}
+	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
+	canceled := ch.NotifyCancel(make(chan string, 1))
 	deliveries, err := ch.Consume(queue, "", false, true, false, false, nil)
 	if err != nil {
 		return err
@@ -38,7 +41,7 @@ func listen(s *session, ch *amqp.Channel, queue string, each func([]amqp.Deliver
 	}
 	go func() {
 		defer s.using.Done()
-		defer s.kill()
+		defer func() { s.kill(whyEnded(closed, canceled)) }()
 		var batch []amqp.Delivery
 		unacked := 0
 		pause := time.NewTimer(ackEvery)
@@ -82,4 +85,26 @@ func listen(s *session, ch *amqp.Channel, queue string, each func([]amqp.Deliver
 		}
 	}()
 	return nil
+}
+
+var (
+	errChannel  = errors.New("rabbitmq has closed a channel")
+	errCanceled = errors.New("rabbitmq has deleted the queue")
+)
+
+// whyEnded is why a consumer's channel gives nothing any more.
+func whyEnded(closed <-chan *amqp.Error, canceled <-chan string) error {
+	select {
+	case <-canceled:
+		return errCanceled
+	default:
+	}
+	select {
+	case e := <-closed:
+		if e != nil {
+			return e
+		}
+	default:
+	}
+	return errChannel
 }

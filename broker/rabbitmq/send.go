@@ -245,7 +245,7 @@ func (l *lane) replace(before func()) {
 			}
 			l.abandon()
 			if err != nil {
-				l.session.kill()
+				l.session.kill(fmt.Errorf("replace a channel: %w", err))
 			}
 		}()
 	})
@@ -351,7 +351,7 @@ func (l *lane) settle(r *sending, pub published) error {
 			return errStalled
 		}
 		if !l.session.isLost() {
-			l.session.kill() // the channel alone has failed
+			l.session.kill(fmt.Errorf("send: %w", pub.err)) // the channel alone has failed
 		}
 		return errLost
 	}
@@ -368,7 +368,7 @@ func (l *lane) settle(r *sending, pub published) error {
 	case !l.channel.IsClosed():
 		return broker.ErrFull
 	case !l.session.isLost():
-		l.session.kill()
+		l.session.kill(errChannel)
 	}
 	return errLost
 }
