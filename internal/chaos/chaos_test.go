@@ -139,6 +139,7 @@ func (r *run) row(name string, goWrong func(ctx context.Context) error) {
 	x.sums = r.numbers.sum().since(before)
 	if x.Lost > 0 {
 		r.numbers.blame()
+		r.d.queues(ctx)
 	}
 	var seen []string
 	x.played, seen = r.games.counts()

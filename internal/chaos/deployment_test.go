@@ -21,6 +21,8 @@ type node interface {
 	Kill() error
 	Ended() bool
 	Signal(s syscall.Signal) error
+	Control(ctx context.Context, args ...string) (string, error)
+	Logs() []string
 }
 
 // deployment is all that players meet behind one address: two lobbies, two gateways and three workers, on a RabbitMQ
@@ -132,6 +134,11 @@ func (d *deployment) startBroker(nodes int) []string {
 	for _, n := range c.Nodes {
 		d.nodes = append(d.nodes, n)
 	}
+	d.t.Cleanup(func() {
+		if d.t.Failed() {
+			d.keepBrokerLogs()
+		}
+	})
 	return c.URLs()
 }
 
@@ -198,4 +205,34 @@ func needs(t *testing.T, what string, err error) {
 		t.Fatalf("this test needs %s: %v", what, err)
 	}
 	t.Skipf("NOT RUN, needs %s: %v", what, err)
+}
+
+// keepBrokerLogs copies the logs of the RabbitMQ nodes to the others.
+func (d *deployment) keepBrokerLogs() {
+	for i, n := range d.nodes {
+		for _, path := range n.Logs() {
+			text, err := os.ReadFile(path)
+			if err == nil {
+				err = os.WriteFile(filepath.Join(d.logs, fmt.Sprintf("rabbitmq-%d-%s", i+1, filepath.Base(path))), text, 0o644)
+			}
+			if err != nil {
+				d.t.Logf("keep a log of RabbitMQ: %v", err)
+			}
+		}
+	}
+}
+
+// queues keeps what each RabbitMQ node says of its queues.
+func (d *deployment) queues(ctx context.Context) {
+	for i, n := range d.nodes {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		said, err := n.Control(ctx, "list_queues", "name", "messages_ready", "messages_unacknowledged", "consumers", "state", "leader", "online")
+		cancel()
+		if err != nil {
+			said += err.Error()
+		}
+		if err := os.WriteFile(filepath.Join(d.logs, fmt.Sprintf("queues-%d.txt", i+1)), []byte(said), 0o644); err != nil {
+			d.t.Log(err)
+		}
+	}
 }

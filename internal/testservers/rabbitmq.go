@@ -192,10 +192,15 @@ func (n *Node) await(ctx context.Context, address string) error {
 	}
 }
 
+// Logs are the files of the node's log. They end with the node's folder.
+func (n *Node) Logs() []string {
+	logs, _ := filepath.Glob(filepath.Join(n.dir, "log", "*.log")) // the pattern is a good one
+	return logs
+}
+
 func (n *Node) lastLog() string {
-	logs, _ := filepath.Glob(filepath.Join(n.dir, "log", "*.log"))
 	var all strings.Builder
-	for _, path := range logs {
+	for _, path := range n.Logs() {
 		if text, err := os.ReadFile(path); err == nil {
 			all.Write(text[max(0, len(text)-2000):])
 		}
