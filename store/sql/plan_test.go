@@ -106,7 +106,8 @@ func TestSQLiteScansNoTable(t *testing.T) {
 		{fmt.Sprintf(lapseJobs, ""), "USING INDEX jobs_running"},
 		{fmt.Sprintf(giveBackJobs, ""), "jobs_running (process=?)"},
 		{fmt.Sprintf(forgetJobs, ""), "jobs_over (until<?)"},
-		{fmt.Sprintf(selectSession, "0"), "SEARCH s USING INDEX sqlite_autoindex_sessions_2 (token=?)"},
+		{fmt.Sprintf(selectSessions, "0", params(1, lookupGroup)), "SEARCH s USING INDEX sqlite_autoindex_sessions_2 (token=?)"},
+		{fmt.Sprintf(selectSeatsOfMany, params(1, lookupGroup)), "SEARCH s USING INDEX seats_by_account (account=?)"},
 	} {
 		if got := planOf(t, s, c.query); !strings.Contains(got, c.want) {
 			t.Errorf("%s\ngot plan\n%s\nwant in it\n%s", c.query, got, c.want)

@@ -4,6 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/madang-games/madang/store"
@@ -34,9 +35,11 @@ const (
 	// One statement, as a second one would see what came in between.
 	giveUpSeat = `UPDATE seats SET state = 'leaving', since = CASE state WHEN 'leaving' THEN since ELSE $3 END,
 		reason = CASE state WHEN 'leaving' THEN reason ELSE $4 END, again = FALSE WHERE room = $1 AND account = $2`
-	selectSeat  = `SELECT ` + seatColumns + ` WHERE s.room = $1 AND s.account = $2 AND s.state <> 'leaving'`
-	selectSeats = `SELECT ` + seatColumns + ` WHERE s.account = $1 AND s.state <> 'leaving' ORDER BY s.since, s.room`
-	selectLate  = `SELECT ` + seatColumns + ` WHERE s.state <> 'seated' AND s.since < $1 ORDER BY s.since LIMIT $2`
+	selectSeat = `SELECT ` + seatColumns + ` WHERE s.room = $1 AND s.account = $2 AND s.state <> 'leaving'`
+	// %s are users.
+	selectSeatsOfMany = `SELECT ` + seatColumns + ` WHERE s.account IN (%s) AND s.state <> 'leaving'`
+	selectSeats       = `SELECT ` + seatColumns + ` WHERE s.account = $1 AND s.state <> 'leaving' ORDER BY s.since, s.room`
+	selectLate        = `SELECT ` + seatColumns + ` WHERE s.state <> 'seated' AND s.since < $1 ORDER BY s.since LIMIT $2`
 )
 
 // TakeSeat implements [store.Seats]. ErrNotFound also when there is no such user.
@@ -165,14 +168,47 @@ func (s *Store) GiveUpSeat(ctx context.Context, room, user string, now time.Time
 
 // Seat implements [store.Seats].
 func (s *Store) Seat(ctx context.Context, room, user string) (store.Seat, error) {
-	seats, err := s.seats(ctx, selectSeat, room, user)
-	if err == nil && len(seats) == 0 {
-		err = store.ErrNotFound
+	if !text(room) || !text(user) {
+		return store.Seat{}, s.failed(ctx, "find seat", store.ErrNotFound)
 	}
+	seat, err := s.seatOf.get(ctx, s, sitting{room, user})
 	if err != nil {
 		return store.Seat{}, s.failed(ctx, "find seat", err)
 	}
-	return seats[0], nil
+	return seat, nil
+}
+
+// sitting is whose seat in which room.
+type sitting struct{ room, user string }
+
+// findSeats looks through all seats of the users, of whom each has few.
+func findSeats(ctx context.Context, q querier, asked []*lookup[sitting, store.Seat]) error {
+	if len(asked) == 1 {
+		key := asked[0].key
+		return all(ctx, q, selectSeat, []any{key.room, key.user}, func(rows *stdsql.Rows) (err error) {
+			asked[0].row, err = scanSeat(rows)
+			asked[0].found = err == nil
+			return err
+		})
+	}
+	by := make(map[sitting][]*lookup[sitting, store.Seat], len(asked))
+	for _, a := range asked {
+		by[a.key] = append(by[a.key], a)
+	}
+	users := make([]any, padded(len(asked)))
+	for i := range users {
+		users[i] = asked[min(i, len(asked)-1)].key.user
+	}
+	return all(ctx, q, fmt.Sprintf(selectSeatsOfMany, params(1, len(users))), users, func(rows *stdsql.Rows) error {
+		seat, err := scanSeat(rows)
+		if err != nil {
+			return err
+		}
+		for _, a := range by[sitting{seat.Room, seat.User}] {
+			a.row, a.found = seat, true
+		}
+		return nil
+	})
 }
 
 // SeatsOf implements [store.Seats].

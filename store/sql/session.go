@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	stdsql "database/sql"
 	"fmt"
 	"time"
 
@@ -13,9 +14,9 @@ const (
 		SELECT id, $2, $3, $4 FROM accounts WHERE id = $1 AND deleted_at IS NULL
 			AND NOT EXISTS (SELECT 1 FROM account_bans b WHERE b.account = $1 AND (b.until IS NULL OR b.until > %s))
 		ON CONFLICT (account) DO UPDATE SET id = excluded.id, token = excluded.token, expires_at = excluded.expires_at`
-	// %s is the database's time.
-	selectSession = `SELECT s.id, s.account, a.name, s.expires_at, %s FROM sessions s JOIN accounts a ON a.id = s.account
-		WHERE s.token = $1 AND s.expires_at > $2 AND a.deleted_at IS NULL`
+	// %s are the database's time and the tokens.
+	selectSessions = `SELECT s.token, s.id, s.account, a.name, s.expires_at, %s FROM sessions s JOIN accounts a ON a.id = s.account
+		WHERE s.token IN (%s) AND a.deleted_at IS NULL`
 	extendSession = `UPDATE sessions SET expires_at = $3 WHERE account = $1 AND id = $2`
 	deleteSession = `DELETE FROM sessions WHERE account = $1 AND id = $2`
 )
@@ -43,18 +44,43 @@ func (s *Store) StartSession(ctx context.Context, n store.Session, token store.T
 }
 
 // Session implements [store.Sessions].
-func (s *Store) Session(ctx context.Context, token store.TokenHash, now time.Time) (n store.Session, err error) {
-	var expires, found int64
-	clock, args := s.db.clock(3)
-	query, args := fmt.Sprintf(selectSession, clock), append([]any{token[:], now.UnixMicro()}, args...)
-	err = s.db.read(ctx, func(ctx context.Context, q querier) error {
-		return one(ctx, q, query, args, &n.ID, &n.User, &n.Name, &expires, &found)
-	})
+func (s *Store) Session(ctx context.Context, token store.TokenHash, now time.Time) (store.Session, error) {
+	n, err := s.sessions.get(ctx, s, token)
+	if err == nil && !n.ExpiresAt.After(now) {
+		err = store.ErrNotFound
+	}
 	if err != nil {
 		return store.Session{}, s.failed(ctx, "find session", err)
 	}
-	n.ExpiresAt, n.FoundAt = fromMicros(expires), fromMicros(found)
 	return n, nil
+}
+
+// findSessions also finds sessions that are over.
+func (s *Store) findSessions(ctx context.Context, q querier, asked []*lookup[store.TokenHash, store.Session]) error {
+	by := make(map[store.TokenHash][]*lookup[store.TokenHash, store.Session], len(asked))
+	for _, a := range asked {
+		by[a.key] = append(by[a.key], a)
+	}
+	args := make([]any, padded(len(asked)))
+	for i := range args {
+		key := asked[min(i, len(asked)-1)].key
+		args[i] = key[:]
+	}
+	clock, more := s.db.clock(len(args) + 1)
+	query := fmt.Sprintf(selectSessions, clock, params(1, len(args)))
+	return all(ctx, q, query, append(args, more...), func(rows *stdsql.Rows) error {
+		var token []byte
+		var n store.Session
+		var expires, found int64
+		if err := rows.Scan(&token, &n.ID, &n.User, &n.Name, &expires, &found); err != nil {
+			return err
+		}
+		n.ExpiresAt, n.FoundAt = fromMicros(expires), fromMicros(found)
+		for _, a := range by[store.TokenHash(token)] {
+			a.row, a.found = n, true
+		}
+		return nil
+	})
 }
 
 // ExtendSession implements [store.Sessions].

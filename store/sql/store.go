@@ -44,6 +44,9 @@ type Store struct {
 	db     database
 	log    *slog.Logger
 	closed atomic.Bool
+
+	sessions *lookups[store.TokenHash, store.Session]
+	seatOf   *lookups[sitting, store.Seat]
 }
 
 var _ store.Store = (*Store)(nil)
@@ -61,6 +64,7 @@ const (
 // at once: a malformed DSN, a wrong password or database name, a file that may not be written, [store.ErrNewerSchema].
 func Open(ctx context.Context, c Config) (*Store, error) {
 	s := &Store{log: c.Log}
+	s.sessions, s.seatOf = newLookups(s.findSessions), newLookups(findSeats)
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -75,6 +79,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 			if !told.IsZero() {
 				s.log.Info("the database is there")
 			}
+			s.sessions.serve(s.db)
+			s.seatOf.serve(s.db)
 			return s, nil
 		}
 		err = failed(ctx, "open database", err)
@@ -142,5 +148,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
+	s.sessions.close()
+	s.seatOf.close()
 	return s.db.close()
 }

@@ -144,6 +144,46 @@ var sessionCases = []testCase{
 		_, err = s.Session(t.ctx(), token(2), begin)
 		t.want("another token", err, store.ErrNotFound)
 	}},
+	{"ManyWhoAskAtOnceEachGetTheirOwn", func(t *suite) {
+		s := t.open()
+		const n = 100
+		var users [n]string
+		var rooms [n]string
+		for i := range n {
+			users[i], rooms[i] = t.user(s), t.room(s, 2, "")
+			if i%3 != 0 {
+				start := store.Session{ID: fmt.Sprint("s", i), User: users[i], ExpiresAt: after(time.Duration(1+i) * time.Minute)}
+				t.fatal("start", s.StartSession(t.ctx(), start, token(byte(i))))
+				_, err := s.TakeSeat(t.ctx(), rooms[i], users[i], begin)
+				t.fatal("take", err)
+			}
+		}
+		late := 50 * time.Minute
+		var asking sync.WaitGroup
+		for i := range n {
+			for range 3 { // who asks for the same gets the same
+				asking.Go(func() {
+					got, err := s.Session(t.ctx(), token(byte(i)), after(late))
+					switch live := i%3 != 0 && time.Duration(1+i)*time.Minute > late; {
+					case live && (err != nil || got.User != users[i] || got.ID != fmt.Sprint("s", i)):
+						t.Errorf("session %d: got %+v, error %v", i, got, err)
+					case !live:
+						t.want("a session that is none", err, store.ErrNotFound)
+					}
+					seat, err := s.Seat(t.ctx(), rooms[i], users[i])
+					switch {
+					case i%3 != 0 && (err != nil || seat.Room != rooms[i] || seat.User != users[i]):
+						t.Errorf("seat %d: got %+v, error %v", i, seat, err)
+					case i%3 == 0:
+						t.want("a seat that is none", err, store.ErrNotFound)
+					}
+					_, err = s.Seat(t.ctx(), rooms[(i+1)%n], users[i])
+					t.want("a seat elsewhere", err, store.ErrNotFound)
+				})
+			}
+		}
+		asking.Wait()
+	}},
 	{"ASessionExpires", func(t *suite) {
 		s := t.open()
 		t.fatal("start", s.StartSession(t.ctx(), store.Session{ID: "s1", User: t.user(s), ExpiresAt: after(time.Hour)}, token(1)))
