@@ -56,8 +56,8 @@ type step struct {
 // (a player has left, a timer is over) stays changed. An EventFire with several timers due is several such events, of
 // which the first failure is told.
 //
-// A Duplicate EventAttach has been handled, but whether it was answered only the worker knows. An EventJoin or
-// EventAttach of a member has it in Seated each time, as its seat may still wait to hear so; a player who comes with one
+// A Duplicate EventAttach has been handled, but whether it was answered only the worker knows. An EventJoin of a member has it in
+// Seated each time, as its seat may still wait to hear so, an EventAttach only where the room has not told yet; a player who comes with one
 // and is refused is in Unseated, and so is one who leaves without being a member. After an end, Play does nothing.
 //
 // The event's body may not be changed afterwards. The result belongs to the caller.
@@ -96,8 +96,7 @@ func (in *Instance) Play(ev Event) Result {
 		switch {
 		case m != nil && m.handled(ev.Seq, ev.Conn, ev.ConnSeq):
 			res.Duplicate = true
-			// The seat may wait to hear that its player is in.
-			if ev.Kind == EventJoin || ev.Kind == EventAttach {
+			if m.waits(ev.Kind) {
 				res.Seated = []string{ev.User}
 			}
 		case m == nil && ev.Kind == EventSay:

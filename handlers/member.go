@@ -26,7 +26,9 @@ type member struct {
 	Until  int64  `json:"until,omitempty"` // while not online: when its grace is over
 	Hold   int64  `json:"hold,omitempty"`  // while not online: how long that is in all
 	// New: it has not been online yet, so that coming online is no news.
-	New   bool     `json:"new,omitempty"`
+	New bool `json:"new,omitempty"`
+	// Told: its seat has been told that it is in, together with the memory that says so.
+	Told  bool     `json:"told,omitempty"`
 	Watch bool     `json:"watch,omitempty"` // a spectator
 	Areas []string `json:"areas,omitempty"` // that it watches
 	Marks []mark   `json:"marks,omitempty"` // of its latest connections, oldest first

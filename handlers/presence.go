@@ -69,7 +69,7 @@ func (in *Instance) takeIn(s *step) error {
 	if s.Kind == EventAttach {
 		m.attach(s.Conn)
 	}
-	r.seated = []string{m.ID}
+	r.seated, m.Told = []string{m.ID}, true
 	r.presence("$joined", m, "", 0)
 	if m.Watch {
 		return in.hook(s, in.rules.watched, m)
@@ -77,12 +77,20 @@ func (in *Instance) takeIn(s *step) error {
 	return in.hook(s, in.rules.joined, m)
 }
 
-// again notes a step of a member who is in already; its seat may still wait to hear so.
+// again notes a step of a member who is in already.
 func (in *Instance) again(m *member, s *step) {
 	if s.Name != "" {
 		m.Name = s.Name
 	}
-	in.room.seated = []string{m.ID}
+	if m.waits(s.Kind) {
+		in.room.seated, m.Told = []string{m.ID}, true
+	}
+}
+
+// waits reports whether the member's seat may wait to hear that it is in. A lobby that asks does not know; one who comes to listen has
+// a seat that was told, if the room has told it once: who gives it up and takes it again is announced by a lobby.
+func (m *member) waits(kind EventKind) bool {
+	return kind == EventJoin || kind == EventAttach && !m.Told
 }
 
 // attach puts s.User online.

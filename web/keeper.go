@@ -187,6 +187,7 @@ func (r *room) tryAttach(sub *subscription) error {
 	r.attempts[attempt] = sub
 	m := r.message(broker.Attach, sub.s.id, sub.s.user.User, sub.s.user.Name)
 	m.Attempt, m.Resume = attempt, sub.resume
+	m.Unawaited = true // one that is lost goes unanswered, and is sent again
 	if sub.watches.Load() {
 		m.Reason = broker.ReasonSpectator
 	}

@@ -162,6 +162,8 @@ func (r *room) hear(d *broker.Delivery, now time.Time) error {
 	}
 	if res.Duplicate {
 		r.game.counts.duplicates.Inc()
+		r.w.log.Debug("message left out: it was handled before", "room", r.id, "game", r.game.name, "message", ev.ID, "kind", d.Kind,
+			"user", d.User, "seq", d.Seq)
 		if kind == handlers.EventSay {
 			if err := r.answerAgain(d.Message); err != nil {
 				return err
