@@ -38,7 +38,7 @@ type Store interface {
 	store.Contacts
 	store.Messages
 	Presences(ctx context.Context, users []string) ([]store.Presence, error)
-	Watchers(ctx context.Context, user string, limit int) ([]string, error)
+	Watchers(ctx context.Context, users []string, limit int) (map[string][]string, error)
 	store.Parties
 	store.Matching
 	CreateRoom(ctx context.Context, r store.Room, memory []byte, user string) error

@@ -46,7 +46,9 @@ func (noFriends) TakeTurn(context.Context, string, time.Time, time.Duration, int
 
 func (noFriends) Presences(context.Context, []string) ([]store.Presence, error) { return nil, nil }
 
-func (noFriends) Watchers(context.Context, string, int) ([]string, error) { return nil, nil }
+func (noFriends) Watchers(context.Context, []string, int) (map[string][]string, error) {
+	return nil, nil
+}
 
 func (noFriends) SendMessage(context.Context, string, string, string, time.Time) (store.Message, error) {
 	return store.Message{}, store.ErrNotFound

@@ -94,7 +94,7 @@ func (s *Service) changeContact(c *Context) error {
 	}
 	user := c.session.User
 	err = s.transact(c.ctx, func(ctx context.Context) error {
-		watchers, err := s.config.Store.Watchers(ctx, user, maxWatchers) // none, if it hides already
+		watchers, err := s.config.Store.Watchers(ctx, []string{user}, maxWatchers) // none, if it hides already
 		if err != nil {
 			return err
 		}
@@ -106,12 +106,12 @@ func (s *Service) changeContact(c *Context) error {
 			return err
 		}
 		if was.Hidden && !is.Hidden {
-			if watchers, err = s.config.Store.Watchers(ctx, user, maxWatchers); err != nil {
+			if watchers, err = s.config.Store.Watchers(ctx, []string{user}, maxWatchers); err != nil {
 				return err
 			}
 		}
-		if was.Hidden != is.Hidden && len(watchers) > 0 {
-			afterwards(ctx, func(ctx context.Context) { s.tellWatchers(ctx, user, watchers) })
+		if was.Hidden != is.Hidden && len(watchers[user]) > 0 {
+			afterwards(ctx, func(ctx context.Context) { s.tellWatchers(ctx, user, watchers[user]) })
 		}
 		return c.JSON(http.StatusOK, contactOf(is))
 	})

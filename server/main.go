@@ -38,6 +38,7 @@ func Serve(ctx context.Context, c Config, app *lobby.App, games ...handlers.Defi
 		return fmt.Errorf("--log %q is none of debug, info, warn and error", c.Log)
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	useSpareProcessor()
 	s, err := New(c, log, app, games...)
 	if err != nil {
 		return err

@@ -21,8 +21,9 @@ type Presences interface {
 	KeepPresences(ctx context.Context, gateway string, here []Presence, gone []string) (elsewhere map[string]string, left []string, err error)
 	// Presences lists the connections of these users, of those alone who do not hide.
 	Presences(ctx context.Context, users []string) ([]Presence, error)
-	// Watchers lists at most limit friends of user that are connected, perhaps to gateways that are gone; none when user hides.
-	Watchers(ctx context.Context, user string, limit int) ([]string, error)
+	// Watchers lists of each of these users at most limit friends that are connected, perhaps to gateways that are gone, by their ids;
+	// none of a user who hides.
+	Watchers(ctx context.Context, users []string, limit int) (map[string][]string, error)
 	// Gateways counts the connections to each gateway.
 	Gateways(ctx context.Context) (map[string]int, error)
 	// DropPresences takes away at most limit connections to a gateway, and returns whose: each is returned once, however many

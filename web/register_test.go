@@ -67,17 +67,22 @@ func (r *register) Presences(_ context.Context, users []string) (found []store.P
 	return found, r.away
 }
 
-func (r *register) Watchers(_ context.Context, user string, limit int) (users []string, err error) {
+func (r *register) Watchers(_ context.Context, users []string, limit int) (map[string][]string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for key := range r.rows {
-		if r.social && key[0] != user {
-			users = append(users, key[0])
+	watchers := map[string][]string{}
+	for _, user := range users {
+		var others []string
+		for key := range r.rows {
+			if r.social && key[0] != user {
+				others = append(others, key[0])
+			}
 		}
+		slices.Sort(others)
+		others = slices.Compact(others)
+		watchers[user] = others[:min(limit, len(others))]
 	}
-	slices.Sort(users)
-	users = slices.Compact(users)
-	return users[:min(limit, len(users))], r.away
+	return watchers, r.away
 }
 
 func (r *register) Gateways(context.Context) (map[string]int, error) {

@@ -208,23 +208,31 @@ func (r *registrar) tell(ctx context.Context, users []string) {
 	ctx, cancel := context.WithTimeout(ctx, 2*presenceTime)
 	defer cancel()
 	present, err := r.present(ctx, users)
+	var news []string
+	for _, user := range users {
+		// Without an attendance: users of another gateway, which is gone.
+		if a := r.all[user]; a == nil || a.said != keyOf(present[user]) {
+			news = append(news, user)
+		}
+	}
+	var watchers map[string][]string
+	if err == nil && len(news) > 0 {
+		watchers, err = r.g.store.Watchers(ctx, news, maxWatchers)
+	}
 	var told []broker.Told
 	for _, user := range users {
-		a := r.all[user] // nil for users of another gateway, which is gone
 		p := present[user]
-		p.User = user
-		body, fails := json.Marshal(p)
-		if fails != nil { // texts and a time
-			panic(fails)
-		}
-		if err == nil && (a == nil || a.said != keyOf(p)) {
-			var watchers []string
-			watchers, err = r.g.store.Watchers(ctx, user, maxWatchers)
-			for _, watcher := range watchers {
+		if len(watchers[user]) > 0 {
+			p.User = user
+			body, fails := json.Marshal(p)
+			if fails != nil { // texts and a time
+				panic(fails)
+			}
+			for _, watcher := range watchers[user] {
 				told = append(told, broker.Told{User: watcher, Type: broker.TypePresence, Body: body, At: now.UnixMilli()})
 			}
 		}
-		if a != nil { // it is of the moment: who is not told sees it in the list
+		if a := r.all[user]; a != nil { // it is of the moment: who is not told sees it in the list
 			a.news, a.told, a.said = false, now, keyOf(p)
 			r.wait(user, now.Add(presenceGrace))
 		}

@@ -74,7 +74,6 @@ func (b *bench) command(ctx context.Context, core int, program string, args ...s
 		name = "taskset"
 	}
 	c := exec.CommandContext(ctx, name, all...)
-	c.Env = append(os.Environ(), "GOMAXPROCS=1")
 	return c
 }
 

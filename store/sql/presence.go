@@ -14,9 +14,10 @@ import (
 const (
 	insertPresences = `INSERT INTO presences (account, gateway, room, since) VALUES %s
 		ON CONFLICT (account, gateway) DO UPDATE SET room = excluded.room, since = excluded.since`
-	selectWatchers = `SELECT DISTINCT p.account FROM relations r JOIN presences p ON p.account = r.other
-		WHERE r.account = $1 AND r.state = 'friends' AND NOT EXISTS (SELECT 1 FROM contacts c WHERE c.account = $1 AND c.hidden)
-		ORDER BY p.account LIMIT $2`
+	// %s are users.
+	selectWatchers = `SELECT DISTINCT r.account, p.account FROM relations r JOIN presences p ON p.account = r.other
+		WHERE r.account IN (%s) AND r.state = 'friends' AND NOT EXISTS (SELECT 1 FROM contacts c WHERE c.account = r.account AND c.hidden)
+		ORDER BY r.account, p.account`
 	countPresences = `SELECT gateway, count(*) FROM presences GROUP BY gateway`
 	// %s keeps rows from others.
 	dropPresences = `DELETE FROM presences WHERE (account, gateway) IN
@@ -125,20 +126,33 @@ func (s *Store) Presences(ctx context.Context, users []string) (found []store.Pr
 }
 
 // Watchers implements [store.Presences].
-func (s *Store) Watchers(ctx context.Context, user string, limit int) (users []string, err error) {
+func (s *Store) Watchers(ctx context.Context, users []string, limit int) (watchers map[string][]string, err error) {
+	users = slices.DeleteFunc(slices.Clone(users), func(user string) bool { return !text(user) })
 	err = s.db.read(ctx, func(ctx context.Context, q querier) error {
-		users = nil
-		return all(ctx, q, selectWatchers, []any{user, max(limit, 0)}, func(rows *stdsql.Rows) error {
-			var user string
-			err := rows.Scan(&user)
-			users = append(users, user)
-			return err
-		})
+		watchers = map[string][]string{}
+		for some := range slices.Chunk(users, manyUsers) {
+			args := make([]any, padded(len(some)))
+			for i := range args {
+				args[i] = some[min(i, len(some)-1)]
+			}
+			err := all(ctx, q, fmt.Sprintf(selectWatchers, params(1, len(args))), args, func(rows *stdsql.Rows) error {
+				var user, watcher string
+				err := rows.Scan(&user, &watcher)
+				if err == nil && len(watchers[user]) < limit {
+					watchers[user] = append(watchers[user], watcher)
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, s.failed(ctx, "list watchers", err)
 	}
-	return users, nil
+	return watchers, nil
 }
 
 // Gateways implements [store.Presences].

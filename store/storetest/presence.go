@@ -70,14 +70,18 @@ var presenceCases = []testCase{
 		t.connect(s, "g1", []string{a, b, c, e})
 		t.connect(s, "g2", []string{b})
 		watchers := func(user string, limit int) string {
-			users, err := s.Watchers(t.ctx(), user, limit)
+			users, err := s.Watchers(t.ctx(), []string{e, user}, limit)
 			t.fatal("list watchers", err)
-			return strings.Join(users, " ")
+			return strings.Join(users[user], " ")
 		}
 		equal(t, "a's", watchers(a, 10), b+" "+c)
 		equal(t, "a's, one", watchers(a, 1), b)
 		equal(t, "e's", watchers(e, 10), "")
-		_, err := s.Block(t.ctx(), c, a, begin)
+		both, err := s.Watchers(t.ctx(), []string{b, a, "nobody", "no\x00body"}, 1)
+		t.fatal("list several's", err)
+		equal(t, "users", len(both), 2)
+		equal(t, "b's beside a's", strings.Join(both[b], " ")+", "+strings.Join(both[a], " "), a+", "+b)
+		_, err = s.Block(t.ctx(), c, a, begin)
 		t.fatal("block", err)
 		equal(t, "without who blocks", watchers(a, 10), b)
 		yes, no := true, false
