@@ -133,7 +133,7 @@ log.file.level = warning
 			"RABBITMQ_CONFIG_FILE="+filepath.Join(dir, "rabbitmq.conf"),
 			"RABBITMQ_ENABLED_PLUGINS_FILE="+filepath.Join(dir, "enabled_plugins"),
 			"RABBITMQ_CONF_ENV_FILE="+filepath.Join(dir, "none"),
-			"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+erlang,
+			"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+erlang+" +sbwt none +sbwtdcpu none +sbwtdio none",
 		),
 		epmd: epmd,
 	}, nil
