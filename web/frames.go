@@ -26,8 +26,8 @@ func (s *session) handle(f *stomp.Frame) error {
 	if len(receipt) > maxReceipt || !utf8.ValidString(receipt) {
 		return refuse(codeBadFrame, "receipt is not UTF-8 or longer than 256 bytes")
 	}
-	do, ok := commands[f.Command]
-	if !ok {
+	do := commandOf(f.Command)
+	if do == nil {
 		s.g.metrics.framesIn.WithLabelValues("unknown").Inc()
 		return refuse(codeBadFrame, "no such command")
 	}
@@ -40,18 +40,23 @@ func (s *session) handle(f *stomp.Frame) error {
 	return do(s, f)
 }
 
-var commands = map[string]func(*session, *stomp.Frame) error{
-	"CONNECT":     (*session).connect,
-	"STOMP":       (*session).connect,
-	"SUBSCRIBE":   (*session).subscribe,
-	"UNSUBSCRIBE": (*session).unsubscribe,
-	"SEND":        (*session).send,
-	"DISCONNECT":  (*session).disconnect,
-	"ACK":         (*session).notSupported,
-	"NACK":        (*session).notSupported,
-	"BEGIN":       (*session).notSupported,
-	"COMMIT":      (*session).notSupported,
-	"ABORT":       (*session).notSupported,
+// commandOf returns what does a frame's command, nil for none of STOMP's.
+func commandOf(name string) func(*session, *stomp.Frame) error {
+	switch name {
+	case "CONNECT", "STOMP":
+		return (*session).connect
+	case "SUBSCRIBE":
+		return (*session).subscribe
+	case "UNSUBSCRIBE":
+		return (*session).unsubscribe
+	case "SEND":
+		return (*session).send
+	case "DISCONNECT":
+		return (*session).disconnect
+	case "ACK", "NACK", "BEGIN", "COMMIT", "ABORT":
+		return (*session).notSupported
+	}
+	return nil
 }
 
 // notSupported refuses what would promise something that is not so: messages are not kept until they are

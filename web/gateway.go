@@ -34,6 +34,7 @@ type Gateway struct {
 	address func(*http.Request) string
 	limits  Limits
 	drain   time.Duration
+	park    time.Duration // parkAfter; only tests change it
 	now     func() time.Time
 	accept  websocket.AcceptOptions
 	metrics *metrics
@@ -63,6 +64,7 @@ type Gateway struct {
 	sessions  map[*session]struct{}
 	open      sync.WaitGroup // sessions
 	hush      func()         // ends the pulse of the sessions
+	lot       *lot           // nil: nobody has been quiet yet, or the system has none
 	pulses    sync.WaitGroup
 	users     map[string][]*session
 	addresses map[string]int
@@ -80,7 +82,7 @@ func New(c Config) (*Gateway, error) {
 	}
 	g := &Gateway{
 		store: c.Store, tokens: c.Tokens, gate: c.Gate, broker: c.Broker, process: c.Process, log: c.Log, address: c.Address, limits: c.Limits,
-		drain: c.Drain, now: c.Now, metrics: m,
+		drain: c.Drain, park: parkAfter, now: c.Now, metrics: m,
 		accept: websocket.AcceptOptions{
 			Subprotocols: []string{
 				stomp.V12.Subprotocol(), stomp.V11.Subprotocol(), stomp.V10.Subprotocol(),

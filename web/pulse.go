@@ -45,6 +45,9 @@ func (s *session) pulse(now time.Time) {
 		s.end(refuseMaintenance, "")
 		return
 	}
+	if user != "" {
+		s.quiet(now)
+	}
 	if every := s.beat.Load(); every > 0 && now.UnixNano()-s.out.last.Load() >= every {
 		s.out.offer(packet{head: heartBeat})
 	}

@@ -44,13 +44,18 @@ type session struct {
 
 	checked atomic.Int64 // when the store was last seen to know user; Unix nanoseconds
 	expires atomic.Int64 // when the session ends, as far as is known: it may be extended; Unix nanoseconds, 0: never
+	spoke   atomic.Int64 // when the last frame came; Unix nanoseconds
 
 	mu     sync.Mutex
 	why    string // reason of the end; "": it lives
 	served bool   // there is a socket to be closed in the end
 	subs   map[string]*subscription
-	left   bool   // subscriptions have been given up; no new ones
-	orders uint64 // subscriptions to rooms so far
+	left   bool // subscriptions have been given up; no new ones
+	// parked: it has no reading goroutine, but a spot in the lot. goes: the goroutine is to go there.
+	parked, goes bool
+	lot          *lot // where it has spot
+	spot         uint64
+	orders       uint64 // subscriptions to rooms so far
 	// inbox is the subscription to what the user is told outside of rooms; nil: none
 	inbox *inbox
 	given string // the announcement that it has been given
@@ -65,7 +70,7 @@ var (
 	refuseNoHeartBeat = refuse(codeNoHeartBeat, "no heart-beat came for too long; come back")
 )
 
-// serve reads until the session is over, and returns when all are done with the socket.
+// serve begins the reading, which goes on until the session is over.
 func (s *session) serve() {
 	s.mu.Lock()
 	s.served = true
@@ -75,7 +80,11 @@ func (s *session) serve() {
 	s.mu.Unlock()
 	s.dog.wait(s.g.limits.ConnectTime, refuseConnectTime)
 	s.out.open(s.socket.conn)
-	err := s.socket.read(s.come)
+	s.listen()
+}
+
+// over is the end of the reading, for err.
+func (s *session) over(err error) {
 	s.dog.stop()
 	var bad *stomp.Error
 	var wrong violation
@@ -155,6 +164,7 @@ func (s *session) take(f *stomp.Frame) error {
 	if s.ctx.Err() != nil {
 		return errOver
 	}
+	s.spoke.Store(time.Now().UnixNano())
 	s.dog.wait(s.g.limits.SendTime, refuseUnavailable)
 	err := s.handle(f)
 	if s.ctx.Err() != nil { // whatever came of it, it has been told why it ended
@@ -206,6 +216,7 @@ func (s *session) finish(reason string, last packet, forget bool) bool {
 	s.out.close(last, forget)
 	if served {
 		go s.ending()
+		s.unpark()
 	}
 	s.g.metrics.disconnects.WithLabelValues(reason).Inc()
 	level := slog.LevelInfo

@@ -44,6 +44,10 @@ func (g *Gateway) signOut(s *session) {
 	defer g.mu.Unlock()
 	if delete(g.sessions, s); len(g.sessions) == 0 {
 		g.hush()
+		if g.lot != nil {
+			g.lot.close()
+			g.lot = nil
+		}
 	}
 	if g.addresses[s.address]--; g.addresses[s.address] <= 0 {
 		delete(g.addresses, s.address)
