@@ -144,6 +144,10 @@ func (s *Server) Run(ctx context.Context) error {
 		return s.work(working)
 	})
 	group.Go(func() error {
+		tidy(working)
+		return nil
+	})
+	group.Go(func() error {
 		select {
 		case <-working.Done():
 			return nil

@@ -18,7 +18,9 @@ type options struct {
 }
 
 func game(name string, keep handlers.Keep) handlers.Definition {
-	g := handlers.New(name, func() *heard { return &heard{} }).WithPolicy(handlers.Policy{Keep: keep, Capacity: 100})
+	g := handlers.New(name, func() *heard { return &heard{} }).WithPolicy(handlers.Policy{
+		Keep: keep, Capacity: 100, Grace: 30 * time.Minute, // tens of thousands are seated before the first one connects
+	})
 	handlers.Open(g, func(o *handlers.Opener, _ *heard, opts options) error {
 		if opts.Capacity > 0 {
 			o.Capacity(opts.Capacity)
