@@ -106,8 +106,38 @@ func gather(ctx context.Context, config Config) (*crowd, error) {
 	return c, err
 }
 
+// Heart-beats: each client has one after beatAfter, spread evenly.
+const (
+	beatAfter = 20 * time.Second
+	beatSteps = 200
+)
+
+// beat sends heart-beats for all who are live, until living ends.
+func (c *crowd) beat(living context.Context) {
+	tick := time.NewTicker(beatAfter / beatSteps)
+	defer tick.Stop()
+	for step := 0; ; step = (step + 1) % beatSteps {
+		select {
+		case <-tick.C:
+		case <-living.Done():
+			return
+		}
+		for i := step; i < len(c.clients); i += beatSteps {
+			m := c.clients[i]
+			select {
+			case <-m.live:
+				_ = m.socket.write([]byte{'\n'}) // its reader finds out what is wrong
+			default:
+			}
+		}
+	}
+}
+
 // connect connects everybody, so many at a time, and returns when all are live.
 func (c *crowd) connect(ctx, living context.Context, config Config) error {
+	if c.beats {
+		go c.beat(living)
+	}
 	return each(len(c.clients), config.Connecting, func(i int) error {
 		ctx, cancel := context.WithTimeout(ctx, callTime)
 		defer cancel()
