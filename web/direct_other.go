@@ -11,4 +11,6 @@ func newDirect(net.Conn) *direct { return nil }
 
 func (*direct) write([]byte) (int, error) { panic("unreachable") }
 
+func (*direct) peek([]byte) int { panic("unreachable") }
+
 func (*direct) read(func([]byte) error) error { panic("unreachable") }

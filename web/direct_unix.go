@@ -63,6 +63,15 @@ func (d *direct) once(fd uintptr) bool {
 	}
 }
 
+// peek reads what is there into b, without waiting, and says how much that was; 0 also where there is an end or an error, which the
+// next read finds.
+func (d *direct) peek(b []byte) (n int) {
+	_ = d.raw.Control(func(fd uintptr) {
+		n, _ = syscall.Read(int(fd), b)
+	})
+	return max(n, 0)
+}
+
 // read calls take with all that comes, until that or the socket returns an error, which it returns. It may be called beside write.
 func (d *direct) read(take func(b []byte) error) error {
 	var failed error

@@ -40,7 +40,7 @@ type Gateway struct {
 	metrics *metrics
 
 	hub       hub
-	life      context.Context // of sessions and keepers; ends last
+	life      context.Context // of keepers; ends last
 	die       context.CancelFunc
 	fed       chan struct{} // closed when feed is set
 	feed      broker.Feed
@@ -142,11 +142,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.version.Store(uint32(stomp.V12))
 	s.out.limit, s.out.written, s.out.broken = g.limits.WriteTime, g.wrote, s.broken
 	s.out.skipped = g.metrics.replaced.Inc
-	s.ctx, s.cancel = context.WithCancel(g.life)
+	s.ctx = newLifetime()
 	if status, reason := g.admit(s); status != 0 {
 		g.metrics.rejected.WithLabelValues(reason).Inc()
 		g.log.Debug("connection refused", "reason", reason, "address", s.address)
-		s.cancel()
+		s.ctx.end()
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, reason, status)
 		return
@@ -158,7 +158,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		g.metrics.rejected.WithLabelValues("handshake").Inc()
 		g.log.Debug("no WebSocket came about", "address", s.address, "origin", r.Header.Get("Origin"), "err", err)
-		s.cancel()
+		s.ctx.end()
 		s.out.abandon()
 		g.signOut(s)
 		return

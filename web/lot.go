@@ -7,7 +7,7 @@ import (
 )
 
 // A connection from which no frame has come for a while waits in the lot, where the system lets it: then it has no goroutine, as the
-// stack of one would be a third of all that it costs. Whatever comes, or its end, gives it one again. Heart-beats do, too, for a moment.
+// stack of one would be a third of all that it costs. Whatever comes, but for heart-beats, or its end, gives it one again.
 
 // parkAfter is how long a connection is quiet before it waits in the lot.
 const parkAfter = 5 * time.Second
@@ -79,6 +79,36 @@ func (g *Gateway) openLot() *lot {
 		}
 	}
 	return g.lot
+}
+
+// stir looks at what has come from a session that waits in the lot. A heart-beat is noted at once, anything else is left to a
+// goroutine. buffer is what it is read into. It does not block.
+func (s *session) stir(buffer []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.parked {
+		return
+	}
+	s.parked = false
+	n := s.socket.direct.peek(buffer)
+	if s.idle() && !s.socket.within && isHeartBeat(buffer[:n]) {
+		s.g.metrics.bytesIn.Add(float64(n))
+		if s.patience > 0 {
+			s.dog.wait(s.patience, refuseNoHeartBeat)
+		}
+		n = 0
+		if spot, err := s.lot.enter(s); err == nil {
+			s.parked, s.spot = true, spot
+			return
+		}
+	}
+	s.socket.ahead = append(s.socket.ahead, buffer[:n]...)
+	go s.listen()
+}
+
+// isHeartBeat: b is one WebSocket frame with an end of line and nothing else, as clients send it who have nothing to say.
+func isHeartBeat(b []byte) bool {
+	return len(b) == 7 && (b[0] == 0x80|opText || b[0] == 0x80|opBinary) && b[1] == 0x80|1 && b[6]^b[2] == '\n'
 }
 
 // unpark gives the session a goroutine if it waits in the lot.

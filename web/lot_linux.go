@@ -91,6 +91,7 @@ func (l *lot) take(spot uint64) *session {
 // run unparks those from whom something can be read, until close.
 func (l *lot) run() {
 	var events [128]syscall.EpollEvent
+	var buffer [512]byte
 	for {
 		n := 0
 		err := l.raw.Read(func(fd uintptr) bool {
@@ -106,7 +107,7 @@ func (l *lot) run() {
 		}
 		for _, e := range events[:n] {
 			if s := l.take(uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32); s != nil {
-				s.unpark()
+				s.stir(buffer[:])
 			}
 		}
 	}

@@ -156,6 +156,7 @@ func (g *Gateway) sendAway() {
 	g.die()
 	g.mu.Lock()
 	for s := range g.sessions {
+		s.ctx.end()
 		if s.socket != nil {
 			s.socket.conn.Close()
 		}

@@ -21,8 +21,7 @@ type session struct {
 	socket  *socket // set under g.mu
 	id      string  // of the connection, unique everywhere
 	address string
-	ctx     context.Context // ends with the session
-	cancel  context.CancelFunc
+	ctx     *lifetime // ends with the session
 	out     *outbox
 	heard   chan struct{} // closed when nothing is read any more
 	gone    chan struct{} // closed when the socket is
@@ -212,7 +211,7 @@ func (s *session) finish(reason string, last packet, forget bool) bool {
 	if !first {
 		return false
 	}
-	s.cancel()
+	s.ctx.end()
 	s.out.close(last, forget)
 	if served {
 		go s.ending()

@@ -196,3 +196,26 @@ func TestASocketThatTakesNothingFails(t *testing.T) {
 		t.Error("an outbox that has failed keeps what it is given")
 	}
 }
+
+func TestAHeartBeatIsOneFrameWithAnEndOfLine(t *testing.T) {
+	t.Parallel()
+	key := []byte{1, 2, 3, 4}
+	for name, c := range map[string]struct {
+		frame []byte
+		want  bool
+	}{
+		"text":       {append([]byte{0x81, 0x81}, append(key, '\n'^1)...), true},
+		"binary":     {append([]byte{0x82, 0x81}, append(key, '\n'^1)...), true},
+		"no key":     {[]byte{0x81, 0x81, 0, 0, 0, 0, '\n'}, true},
+		"a NUL":      {[]byte{0x81, 0x81, 0, 0, 0, 0, 0}, false},
+		"a part":     {[]byte{0x01, 0x81, 0, 0, 0, 0, '\n'}, false},
+		"a ping":     {[]byte{0x89, 0x81, 0, 0, 0, 0, '\n'}, false},
+		"two":        {[]byte{0x81, 0x82, 0, 0, 0, 0, '\n', '\n'}, false},
+		"unfinished": {[]byte{0x81, 0x81, 0, 0, 0, 0}, false},
+		"nothing":    {nil, false},
+	} {
+		if got := isHeartBeat(c.frame); got != c.want {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
+}
