@@ -56,7 +56,7 @@ func load(ctx context.Context, c loadFlags) error {
 	var reading, talking sync.WaitGroup
 	for _, m := range all {
 		reading.Go(func() {
-			if err := m.read(ctx); err != nil && ctx.Err() == nil {
+			if err := m.read(ctx); ctx.Err() == nil {
 				failed <- err
 			}
 		})
@@ -158,6 +158,7 @@ func (m *client) say(ctx context.Context, size int, due time.Time) error {
 	}, Body: append(body, `"}`...)}))
 }
 
+// read notes what comes until ctx ends or something is wrong; the error says what.
 func (m *client) read(ctx context.Context) error {
 	for {
 		_, message, err := m.conn.Read(ctx)
