@@ -4,7 +4,7 @@ import "time"
 
 // pulseEvery is how often all connections are looked at: whether one is too late with something, or needs a heart-beat. So
 // none of them has timers of its own.
-const pulseEvery = 500 * time.Millisecond
+const pulseEvery = time.Second
 
 // pulse looks at all connections until there is none. It is started with the first one.
 func (g *Gateway) pulse(quit <-chan struct{}) {
