@@ -36,20 +36,24 @@ type Commit struct {
 	Forget    uint64   // kept runs whose Last is at or below this number, or of another epoch, are dropped
 	Seated    []string // users whose joining seats become seated
 	Unseated  []string // users whose seats go
-	Awards    []Award
-	Grants    []Grant
-	Scores    []Score
-	Outcomes  []Outcome
-	Backfill  *Backfill // what the room asks for from now on: Game, Mode, Wants, Size and Since; nil: as before
-	Jobs      []Job
-	Dead      []DeadLetter // messages given up; one whose ID or (Room, Condemned) is kept already is left as it is
-	Absolve   []string     // of Record.Condemned: they have been skipped and don't come again; their letters stay
-	State     RoomState    // "": unchanged. Closed drops all seats and the log (but see Farewell), and leaves the room unswept
-	// IfEmpty with State Closed: only if no seat is left after Seated and Unseated; else the state stays and
+	// Released are users whom the room let go because it was told that they had given their seats up. Seats that are leaving go. One
+	// that was taken again stays, as what the room was told came late or twice: if it was seated it is joining, as the room is to
+	// be told of it again.
+	Released []string
+	Awards   []Award
+	Grants   []Grant
+	Scores   []Score
+	Outcomes []Outcome
+	Backfill *Backfill // what the room asks for from now on: Game, Mode, Wants, Size and Since; nil: as before
+	Jobs     []Job
+	Dead     []DeadLetter // messages given up; one whose ID or (Room, Condemned) is kept already is left as it is
+	Absolve  []string     // of Record.Condemned: they have been skipped and don't come again; their letters stay
+	State    RoomState    // "": unchanged. Closed drops all seats and the log (but see Farewell), and leaves the room unswept
+	// IfEmpty with State Closed: only if no seat is left after Seated, Unseated and Released; else the state stays and
 	// Commit reports closed false, the rest being done.
 	IfEmpty bool
 	// Farewell with State Closed: until then the log, with this commit's Log, and the names of those who sit there after
-	// Seated and Unseated are kept for [Farewells]. Zero, or if nobody sits there: nothing is.
+	// these are kept for [Farewells]. Zero, or if nobody sits there: nothing is.
 	Farewell time.Time
 }
 

@@ -24,7 +24,7 @@ func (r *room) finish() error {
 		if _, err := r.commitRound(); err != nil {
 			return err
 		}
-		c.seated, c.unseated, c.awards, c.grants, c.dead, c.absolve = nil, nil, nil, nil, nil, nil
+		c.seated, c.unseated, c.released, c.awards, c.grants, c.dead, c.absolve = nil, nil, nil, nil, nil, nil, nil
 		c.scores, c.outcomes, c.backfill = nil, nil, nil
 		c.begun, c.changed = false, false
 	}

@@ -64,10 +64,14 @@ func (r *room) add(ev *handlers.Event, res *handlers.Result) {
 		r.say(&res.Outputs[i], ev)
 	}
 	for _, user := range res.Seated {
-		c.seated, c.unseated = with(c.seated, user), without(c.unseated, user)
+		c.seated, c.unseated, c.released = with(c.seated, user), without(c.unseated, user), without(c.released, user)
 	}
 	for _, user := range res.Unseated {
-		c.unseated, c.seated = with(c.unseated, user), without(c.seated, user)
+		if c.seated = without(c.seated, user); ev.Kind == handlers.EventLeave && user == ev.User {
+			c.released = with(c.released, user)
+		} else {
+			c.unseated = with(c.unseated, user)
+		}
 	}
 	for _, w := range res.Awards {
 		c.awards = append(c.awards, store.Award(w))

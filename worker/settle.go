@@ -91,7 +91,7 @@ func (r *room) settlePassing() error {
 
 // matters: what was given up, seats, effects and the room's state are others' business, so they are committed at once.
 func (c *change) matters() bool {
-	return len(c.dead) > 0 || len(c.absolve) > 0 || len(c.seated) > 0 || len(c.unseated) > 0 || c.effects() || c.begun
+	return len(c.dead) > 0 || len(c.absolve) > 0 || len(c.seated) > 0 || len(c.unseated) > 0 || len(c.released) > 0 || c.effects() || c.begun
 }
 
 // commitRound commits the round's change, and the memory with it.
@@ -137,7 +137,7 @@ func (r *room) addChange(to *store.Commit) (err error) {
 		to.Forget = a.line.forget(to.Published)
 	}
 	to.Dead, to.Absolve = c.dead, c.absolve
-	to.Seated, to.Unseated, to.Awards, to.Grants = c.seated, c.unseated, c.awards, c.grants
+	to.Seated, to.Unseated, to.Released, to.Awards, to.Grants = c.seated, c.unseated, c.released, c.awards, c.grants
 	to.Scores, to.Outcomes, to.Backfill, to.Jobs = c.scores, c.outcomes, c.backfill, c.jobs
 	if c.begun {
 		to.State = store.Playing

@@ -33,6 +33,7 @@ type change struct {
 	lines              []entry          // numbered outputs
 	out                []*broker.Output // everything to be published, in order
 	seated, unseated   []string
+	released           []string // unseated because they have given their seats up
 	awards             []store.Award
 	grants             []store.Grant
 	scores             []store.Score

@@ -26,7 +26,10 @@ const (
 	// Somebody who left and came back before the room heard of the leaving keeps the new seat.
 	deleteSeat = `DELETE FROM seats WHERE room = $1 AND account = $2 AND NOT again`
 	keepSeat   = `UPDATE seats SET again = FALSE WHERE room = $1 AND account = $2 AND again`
-	seatSeat   = `UPDATE seats SET state = 'seated', since = $3, again = FALSE WHERE room = $1 AND account = $2 AND state = 'joining'`
+	// What a room is told of a seat may come late, or twice: whether it has been given up the seat itself says.
+	releaseSeat = `DELETE FROM seats WHERE room = $1 AND account = $2 AND state = 'leaving'`
+	unheardSeat = `UPDATE seats SET state = 'joining', again = FALSE WHERE room = $1 AND account = $2 AND (state = 'seated' OR again)`
+	seatSeat    = `UPDATE seats SET state = 'seated', since = $3, again = FALSE WHERE room = $1 AND account = $2 AND state = 'joining'`
 
 	updateState  = `UPDATE rooms SET state = $2 WHERE id = $1 AND state <> $2`
 	countSeats   = `SELECT count(*) FROM seats WHERE room = $1 AND state <> 'leaving' AND NOT watch`
@@ -101,7 +104,7 @@ func (s *Store) Commit(ctx context.Context, c *store.Commit) (closed bool, err e
 
 // plain commits touch nothing but their record and log.
 func plain(c *store.Commit) bool {
-	return c.State == "" && len(c.Seated) == 0 && len(c.Unseated) == 0 && len(c.Awards) == 0 && len(c.Grants) == 0 &&
+	return c.State == "" && len(c.Seated) == 0 && len(c.Unseated) == 0 && len(c.Released) == 0 && len(c.Awards) == 0 && len(c.Grants) == 0 &&
 		len(c.Scores) == 0 && len(c.Outcomes) == 0 && c.Backfill == nil && len(c.Jobs) == 0 &&
 		len(c.Dead) == 0 && len(c.Absolve) == 0
 }
@@ -209,6 +212,15 @@ func seat(ctx context.Context, q querier, c *store.Commit) error {
 		n, err := q.exec(ctx, deleteSeat, c.Room, user)
 		if err == nil && n == 0 {
 			_, err = q.exec(ctx, keepSeat, c.Room, user)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, user := range c.Released {
+		n, err := q.exec(ctx, releaseSeat, c.Room, user)
+		if err == nil && n == 0 {
+			_, err = q.exec(ctx, unheardSeat, c.Room, user)
 		}
 		if err != nil {
 			return err

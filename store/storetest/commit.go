@@ -137,6 +137,43 @@ var commitCases = []testCase{
 			equal(t, "seat after really leaving", t.seat(s, room, user), "")
 		}
 	}},
+	{"WhoIsReleasedLosesTheSeatThatWasGivenUpAlone", func(t *suite) {
+		s := t.open()
+		r, user := t.held(s, 4), t.user(s)
+		room := r.Room.ID
+		step := func(what string, want store.SeatState, seated, unseated, released []string) {
+			t.Helper()
+			c := commit(r)
+			c.Seated, c.Unseated, c.Released = seated, unseated, released
+			t.commit(s, c)
+			equal(t, what, t.seat(s, room, user), want)
+		}
+		take := func() {
+			_, err := s.TakeSeat(t.ctx(), room, user, begin)
+			t.fatal("take", err)
+		}
+		me := []string{user}
+		take()
+		step("told of a leaving that is none", store.Joining, nil, nil, []string{user, "nobody"})
+		step("seated", store.Seated, me, nil, nil)
+		step("told too late", store.Joining, nil, nil, me)
+		pending, err := s.PendingSeats(t.ctx(), time.Now().Add(time.Hour), 10)
+		t.fatal("list pending", err)
+		equal(t, "pending", len(pending), 1)
+		step("told again", store.Seated, me, nil, nil)
+		t.fatal("give up", s.GiveUpSeat(t.ctx(), room, user, begin))
+		take()
+		step("told when it has come back", store.Joining, nil, nil, me)
+		step("told twice", store.Joining, nil, nil, me)
+		step("seated when told of both", store.Seated, me, nil, me)
+		t.fatal("give up", s.GiveUpSeat(t.ctx(), room, user, begin))
+		step("released", "", nil, nil, me)
+		take()
+		t.fatal("give up", s.GiveUpSeat(t.ctx(), room, user, begin))
+		take()
+		step("told of the old one", store.Joining, nil, nil, me)
+		step("let go by the room itself", "", nil, me, nil)
+	}},
 	{"AwardsComeExactlyWithTheCommit", func(t *suite) {
 		stores := []store.Store{t.open(), t.open()}
 		s, ctx := stores[0], t.ctx()

@@ -1,0 +1,141 @@
+package worker_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/handlers"
+	"github.com/madang-games/madang/store"
+)
+
+// What a room is told of seats comes late, twice, or not at all: in the end it is as the store says.
+
+// seats is a world with a room where ann and bob are in.
+func seats(t *testing.T, spectators int) *world {
+	t.Helper()
+	w := newWorld(t, tallyGame(handlers.Policy{Spectators: spectators}, 0))
+	w.account("ann")
+	w.account("bob")
+	opening, err := w.game.Open("r", nil, time.Now())
+	if err == nil {
+		err = w.store.CreateRoom(t.Context(), store.Room{
+			ID: "r", Game: w.game.Name(), Version: w.game.Version(), Capacity: 2, MaxSpectators: spectators, CreatedAt: time.Now(),
+		}, opening.Memory, "ann")
+	}
+	if err == nil {
+		err = w.broker.Open(t.Context(), broker.Spec{Room: "r"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.listen("r")
+	w.start(nil, nil)
+	w.join("r", "ann")
+	w.awaitType("$joined", 1)
+	return w
+}
+
+func (w *world) takeSeat(user string) {
+	w.t.Helper()
+	if _, err := w.store.TakeSeat(w.t.Context(), "r", user, time.Now()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) giveUpSeat(user string) {
+	w.t.Helper()
+	if err := w.store.GiveUpSeat(w.t.Context(), "r", user, time.Now()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) leave(user string) {
+	w.t.Helper()
+	w.tell(&broker.Message{Room: "r", Kind: broker.Leave, User: user, Reason: "left"})
+}
+
+// settled waits until the room has played and committed what it was told.
+func (w *world) settled(seq uint64) {
+	w.t.Helper()
+	w.say("r", "ann", seq, "add", said{})
+	w.awaitType("added", int(seq))
+}
+
+// sits checks a user's seat; "" for none.
+func (w *world) sits(user string, want store.SeatState) {
+	w.t.Helper()
+	seat, err := w.store.Seat(w.t.Context(), "r", user)
+	if seat.State != want {
+		w.t.Errorf("%s's seat is %q, %v; want %q", user, seat.State, err, want)
+	}
+}
+
+// tellPending tells the room again of the seats that wait for it, as a lobby does.
+func (w *world) tellPending() {
+	w.t.Helper()
+	pending, err := w.store.PendingSeats(w.t.Context(), time.Now().Add(time.Hour), 10)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, seat := range pending {
+		m := &broker.Message{Room: seat.Room, Kind: broker.Join, User: seat.User, Name: seat.Name}
+		switch {
+		case seat.State == store.Leaving:
+			m.Kind = broker.Leave
+		case seat.Spectator:
+			m.Reason = broker.ReasonSpectator
+		}
+		w.tell(m)
+	}
+}
+
+func TestALeaveToldTwiceLeavesTheSeatTakenAgain(t *testing.T) {
+	t.Parallel()
+	w := seats(t, 0)
+	w.takeSeat("bob")
+	w.join("r", "bob")
+	w.settled(1)
+	w.giveUpSeat("bob")
+	w.takeSeat("bob")
+	for n := range uint64(2) {
+		w.leave("bob")
+		w.settled(2 + n)
+		w.sits("bob", store.Joining)
+	}
+	w.join("r", "bob")
+	w.settled(4)
+	w.sits("bob", store.Seated)
+	if r := w.record("r"); r.Players != 2 {
+		t.Errorf("the room has %d players, want 2", r.Players)
+	}
+}
+
+func TestALeaveToldTooLateCostsNoSeat(t *testing.T) {
+	t.Parallel()
+	w := seats(t, 0)
+	w.takeSeat("bob")
+	w.join("r", "bob")
+	w.settled(1)
+	w.giveUpSeat("bob")
+	w.takeSeat("bob")
+	w.join("r", "bob")
+	w.settled(2)
+	w.sits("bob", store.Seated)
+	w.leave("bob")
+	w.settled(3)
+	w.tellPending()
+	w.settled(4)
+	w.sits("bob", store.Seated)
+	w.say("r", "bob", 1, "ask", said{})
+	w.awaitType("told", 1)
+	w.giveUpSeat("bob")
+	w.leave("bob")
+	w.settled(5)
+	w.tellPending()
+	w.settled(6)
+	w.sits("bob", "")
+	if r := w.record("r"); r.Players != 1 {
+		t.Errorf("the room has %d players, want 1", r.Players)
+	}
+}
