@@ -151,6 +151,12 @@ func (in *Instance) Members() int {
 	return n
 }
 
+// Member reports whether the user is in the room, and whether it only watches.
+func (in *Instance) Member(user string) (watches, member bool) {
+	m := in.byID[user]
+	return m != nil && m.Watch, m != nil
+}
+
 // Handled is the highest Seq of the user that was handled, 0 for none and for a user that is no member.
 func (in *Instance) Handled(user string) uint64 {
 	if m := in.byID[user]; m != nil {

@@ -36,6 +36,9 @@ type Commit struct {
 	Forget    uint64   // kept runs whose Last is at or below this number, or of another epoch, are dropped
 	Seated    []string // users whose joining seats become seated
 	Unseated  []string // users whose seats go
+	// Watching are those of Seated whom the room has as spectators. A seat that is a player's there, or the other way round, is not
+	// the one that the room has heard of, and stays joining.
+	Watching []string
 	// Released are users whom the room let go because it was told that they had given their seats up. Seats that are leaving go. One
 	// that was taken again stays, as what the room was told came late or twice: if it was seated it is joining, as the room is to
 	// be told of it again.

@@ -156,6 +156,12 @@ func (r *room) hear(d *broker.Delivery, now time.Time) error {
 			}
 		}
 	}
+	if believed, err := r.believe(ev, d); err != nil || !believed {
+		return err
+	}
+	if a.change.ended {
+		return nil
+	}
 	res, err := r.play(ev, d)
 	if err != nil {
 		return err

@@ -139,3 +139,109 @@ func TestALeaveToldTooLateCostsNoSeat(t *testing.T) {
 		t.Errorf("the room has %d players, want 1", r.Players)
 	}
 }
+
+// A gateway has looked the seat up before it was given up, or the player was banned.
+func TestAnAttachOfWhomNoSeatIsLeftTakesNobodyIn(t *testing.T) {
+	t.Parallel()
+	w := seats(t, 0)
+	w.takeSeat("bob")
+	w.join("r", "bob")
+	w.settled(1)
+	w.giveUpSeat("bob")
+	w.leave("bob")
+	w.settled(2)
+	w.attach("r", "bob", "bob-1", "late", broker.Position{})
+	w.settled(3)
+	heard := w.awaitType("added", 3)
+	if n := len(ofType(t, heard, "$joined")); n != 2 || answers(heard, "late") != "" {
+		t.Errorf("got %d joinings and the answer %q, want 2 and none; heard %s", n, answers(heard, "late"), show(heard))
+	}
+	w.takeSeat("bob")
+	w.attach("r", "bob", "bob-1", "again", broker.Position{})
+	w.awaitType("$joined", 3)
+	w.awaitPart(broker.Snapshot, 1)
+	w.sits("bob", store.Seated)
+}
+
+func (w *world) watch(user string) {
+	w.t.Helper()
+	if _, err := w.store.TakeSpectatorSeat(w.t.Context(), "r", user, time.Now()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) joinAsSpectator(user string) {
+	w.t.Helper()
+	w.tell(&broker.Message{Room: "r", Kind: broker.Join, User: user, Name: user, Reason: broker.ReasonSpectator})
+}
+
+// plays checks that the user has a say in the room, or is refused as a spectator.
+func (w *world) plays(user string, want bool) {
+	w.t.Helper()
+	before := len(ofType(w.t, w.await("anything", func([]*broker.Output) bool { return true }), "error"))
+	w.say("r", user, 1, "ask", said{})
+	got := w.await("an answer", func(heard []*broker.Output) bool {
+		return len(ofType(w.t, heard, "error")) > before || len(ofType(w.t, heard, "told")) > 0
+	})
+	if plays := len(ofType(w.t, got, "told")) > 0; plays != want {
+		w.t.Errorf("%s plays: got %t, want %t; heard %s", user, plays, want, show(got))
+	}
+}
+
+// The lobby dies before it has told the room that a spectator plays; a word of the spectator's connection is still on its way.
+func TestASpectatorWhoPlaysIsTold(t *testing.T) {
+	t.Parallel()
+	w := seats(t, 1)
+	w.watch("bob")
+	w.joinAsSpectator("bob")
+	w.settled(1)
+	w.takeSeat("bob")
+	w.tell(&broker.Message{
+		Room: "r", Kind: broker.Attach, User: "bob", Name: "bob", Conn: "bob-1", ConnSeq: 1, Attempt: "one", Reason: broker.ReasonSpectator,
+	})
+	w.joinAsSpectator("bob")
+	w.settled(2)
+	w.tellPending()
+	w.settled(3)
+	w.sits("bob", store.Seated)
+	w.plays("bob", true)
+}
+
+// The lobby dies before it has told the room that a player left, who watches then.
+func TestAPlayerWhoWatchesPlaysNoMore(t *testing.T) {
+	t.Parallel()
+	w := seats(t, 1)
+	w.takeSeat("bob")
+	w.join("r", "bob")
+	w.settled(1)
+	w.giveUpSeat("bob")
+	w.watch("bob")
+	w.tellPending()
+	w.settled(2)
+	w.tellPending()
+	w.settled(3)
+	w.sits("bob", store.Seated)
+	w.plays("bob", false)
+	left := ofType(t, w.awaitType("$left", 1), "$left")
+	if len(left) != 1 || left[0].Unseat != "bob" || !left[0].MayHear("ann") {
+		t.Errorf("heard %s, want that bob left", show(left))
+	}
+}
+
+func TestAJoinOfAPlayerThatComesLateMakesNoneOfASpectator(t *testing.T) {
+	t.Parallel()
+	w := seats(t, 1)
+	w.takeSeat("bob")
+	w.join("r", "bob")
+	w.settled(1)
+	w.giveUpSeat("bob")
+	w.leave("bob")
+	w.watch("bob")
+	w.joinAsSpectator("bob")
+	w.settled(2)
+	w.join("r", "bob")
+	w.attach("r", "bob", "bob-1", "late", broker.Position{})
+	w.settled(3)
+	w.sits("bob", store.Seated)
+	w.plays("bob", false)
+}

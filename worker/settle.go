@@ -138,6 +138,11 @@ func (r *room) addChange(to *store.Commit) (err error) {
 	}
 	to.Dead, to.Absolve = c.dead, c.absolve
 	to.Seated, to.Unseated, to.Released, to.Awards, to.Grants = c.seated, c.unseated, c.released, c.awards, c.grants
+	for _, user := range c.seated {
+		if watches, _ := a.Member(user); watches {
+			to.Watching = append(to.Watching, user)
+		}
+	}
 	to.Scores, to.Outcomes, to.Backfill, to.Jobs = c.scores, c.outcomes, c.backfill, c.jobs
 	if c.begun {
 		to.State = store.Playing

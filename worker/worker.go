@@ -37,6 +37,7 @@ type Broker interface {
 type Store interface {
 	store.Records
 	Room(ctx context.Context, id string) (store.Room, error)
+	Seat(ctx context.Context, room, user string) (store.Seat, error)
 	LiveRooms(ctx context.Context, game, version, after string, limit int) ([]store.LiveRoom, error)
 	Unswept(ctx context.Context, limit int) ([]string, error)
 	Swept(ctx context.Context, room string) error

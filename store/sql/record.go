@@ -4,6 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/madang-games/madang/store"
@@ -29,7 +30,7 @@ const (
 	// What a room is told of a seat may come late, or twice: whether it has been given up the seat itself says.
 	releaseSeat = `DELETE FROM seats WHERE room = $1 AND account = $2 AND state = 'leaving'`
 	unheardSeat = `UPDATE seats SET state = 'joining', again = FALSE WHERE room = $1 AND account = $2 AND (state = 'seated' OR again)`
-	seatSeat    = `UPDATE seats SET state = 'seated', since = $3, again = FALSE WHERE room = $1 AND account = $2 AND state = 'joining'`
+	seatSeat    = `UPDATE seats SET state = 'seated', since = $3, again = FALSE WHERE room = $1 AND account = $2 AND state = 'joining' AND watch = $4`
 
 	updateState  = `UPDATE rooms SET state = $2 WHERE id = $1 AND state <> $2`
 	countSeats   = `SELECT count(*) FROM seats WHERE room = $1 AND state <> 'leaving' AND NOT watch`
@@ -228,7 +229,7 @@ func seat(ctx context.Context, q querier, c *store.Commit) error {
 	}
 	now := time.Now().UnixMicro()
 	for _, user := range c.Seated {
-		if _, err := q.exec(ctx, seatSeat, c.Room, user, now); err != nil {
+		if _, err := q.exec(ctx, seatSeat, c.Room, user, now, slices.Contains(c.Watching, user)); err != nil {
 			return err
 		}
 	}

@@ -259,7 +259,7 @@ var doorCases = []testCase{
 		r, err := s.TakeUp(t.ctx(), room)
 		t.fatal("take up", err)
 		c := commit(r)
-		c.Seated = []string{player, watcher}
+		c.Seated, c.Watching = []string{player, watcher}, []string{watcher}
 		t.commit(s, c)
 		seat, err := s.Seat(t.ctx(), room, watcher)
 		t.fatal("find", err)
