@@ -359,11 +359,12 @@ func TestAcceptingDecliningAndCancellingAtOnce(t *testing.T) {
 				default:
 					m.do("POST", path+"/accept", p.Token, "")
 				}
+				var t ticketJSON
 				a.until("be answered", func() bool {
-					t := m.ticket(p.signedIn, p.ticket)
+					t = m.ticket(p.signedIn, p.ticket)
 					return t.State != store.TicketFound || !t.Players[0].Accepted
 				})
-				if m.ticket(p.signedIn, p.ticket).State != store.TicketFound && m.ticket(p.signedIn, p.ticket).State != store.TicketWaiting {
+				if t.State != store.TicketFound && t.State != store.TicketWaiting {
 					return
 				}
 			}
