@@ -132,6 +132,7 @@ log.file.level = warning
 			"RABBITMQ_LOG_BASE="+filepath.Join(dir, "log"),
 			"RABBITMQ_CONFIG_FILE="+filepath.Join(dir, "rabbitmq.conf"),
 			"RABBITMQ_ENABLED_PLUGINS_FILE="+filepath.Join(dir, "enabled_plugins"),
+			"ERL_CRASH_DUMP="+filepath.Join(dir, "erl_crash.dump"),
 			"RABBITMQ_CONF_ENV_FILE="+filepath.Join(dir, "none"),
 			"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+erlang+" +sbwt none +sbwtdcpu none +sbwtdio none",
 		),
@@ -142,7 +143,7 @@ log.file.level = warning
 // Control runs rabbitmqctl for this node and returns what it says.
 func (n *Node) Control(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "/usr/lib/rabbitmq/bin/rabbitmqctl", append([]string{"-q", "-n", n.Name}, args...)...)
-	cmd.Env = n.env
+	cmd.Env, cmd.Dir = n.env, n.dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return string(out), fmt.Errorf("rabbitmqctl %s: %w: %s", args[0], err, out)
@@ -156,7 +157,7 @@ func (n *Node) Start() error {
 		return err
 	}
 	n.cmd = exec.Command(rabbitServer)
-	n.cmd.Env = n.env
+	n.cmd.Env, n.cmd.Dir = n.env, n.dir                     // where it leaves a dump if it crashes
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the Erlang machine has helpers: they end with it
 	if err := n.cmd.Start(); err != nil {
 		return fmt.Errorf("start rabbitmq-server: %w", err)

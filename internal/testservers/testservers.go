@@ -15,6 +15,7 @@ package testservers
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -171,16 +172,25 @@ func api(base, method, path, body string) error {
 	return nil
 }
 
+// Ports of test servers are below those that systems give to connections (Linux: 32768 and up), which are many in a load test: what
+// was free when it was looked for might be taken when the server listens.
+const portsFrom, portsTo = 15000, 30000
+
 // freePorts returns n different ports that are free on 127.0.0.1 now.
 func freePorts(n int) ([]int, error) {
-	ports := make([]int, n)
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	var ports []int
+	var last error
+	for range 100 * n {
+		port := portsFrom + rand.IntN(portsTo-portsFrom)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			return nil, err
+			last = err
+			continue
 		}
 		defer l.Close() // all at the end, so that none comes twice
-		ports[i] = l.Addr().(*net.TCPAddr).Port
+		if ports = append(ports, port); len(ports) == n {
+			return ports, nil
+		}
 	}
-	return ports, nil
+	return nil, fmt.Errorf("find %d free ports: %w", n, last)
 }
