@@ -57,16 +57,17 @@ func (s *session) goPark() bool {
 	lot := s.g.openLot()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.why != "" || lot == nil {
+	if s.why != "" {
 		return false
 	}
-	spot, err := lot.enter(s)
-	if err != nil {
-		s.spoke.Store(time.Now().UnixNano()) // not again at once
-		return false
+	if lot != nil {
+		if spot, err := lot.enter(s); err == nil {
+			s.parked, s.lot, s.spot = true, lot, spot
+			return true
+		}
 	}
-	s.parked, s.lot, s.spot = true, lot, spot
-	return true
+	s.spoke.Store(time.Now().UnixNano()) // not again at once
+	return false
 }
 
 // openLot returns the gateway's lot, which is there from the first quiet session on until none is left; nil: the system has none.
