@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,14 +82,21 @@ func (l *lookups[K, V]) close() {
 	<-l.line.ended
 }
 
-// padded is how many parameters a statement about n keys has: one of few numbers, as each is another prepared statement. The last key
-// is said again.
-func padded(n int) int {
-	switch {
-	case n <= 1:
-		return 1
-	case n <= 8:
-		return 8
+// sizes are how many keys a lookup's statement speaks of: few numbers, as each is another prepared statement.
+var sizes = [...]int{1, 8, lookupGroup}
+
+// texts are a lookup's statement, for each of sizes.
+type texts [len(sizes)]string
+
+func textsOf(text func(keys int) string) (t texts) {
+	for i, size := range sizes {
+		t[i] = text(size)
 	}
-	return lookupGroup
+	return t
+}
+
+// about is the statement about n keys at least, and about how many it speaks.
+func (t *texts) about(n int) (text string, keys int) {
+	i := slices.IndexFunc(sizes[:], func(size int) bool { return n <= size })
+	return t[i], sizes[i]
 }

@@ -155,16 +155,27 @@ func params(from, n int) string {
 	return strings.Join(all, ", ")
 }
 
-// eachUsers calls do for manyUsers users at a time, the last one of them again and again where they are not as many. Users by
-// names that nobody has are left out.
+func words[W any](all []W) []any {
+	args := make([]any, len(all))
+	for i, w := range all {
+		args[i] = w
+	}
+	return args
+}
+
+// padded says the last argument again until there are n.
+func padded(args []any, n int) []any {
+	for last := args[len(args)-1]; len(args) < n; {
+		args = append(args, last)
+	}
+	return args
+}
+
+// eachUsers calls do for manyUsers users at a time, padded. Users by names that nobody has are left out.
 func eachUsers(users []string, do func(args []any) error) error {
 	users = slices.DeleteFunc(slices.Clone(users), func(user string) bool { return !text(user) })
 	for some := range slices.Chunk(users, manyUsers) {
-		args := make([]any, manyUsers)
-		for i := range args {
-			args[i] = some[min(i, len(some)-1)]
-		}
-		if err := do(args); err != nil {
+		if err := do(padded(words(some), manyUsers)); err != nil {
 			return err
 		}
 	}

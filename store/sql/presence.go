@@ -14,10 +14,6 @@ import (
 const (
 	insertPresences = `INSERT INTO presences (account, gateway, room, since) VALUES %s
 		ON CONFLICT (account, gateway) DO UPDATE SET room = excluded.room, since = excluded.since`
-	// %s are users.
-	selectWatchers = `SELECT DISTINCT r.account, p.account FROM relations r JOIN presences p ON p.account = r.other
-		WHERE r.account IN (%s) AND r.state = 'friends' AND NOT EXISTS (SELECT 1 FROM contacts c WHERE c.account = r.account AND c.hidden)
-		ORDER BY r.account, p.account`
 	countPresences = `SELECT gateway, count(*) FROM presences GROUP BY gateway`
 	// %s keeps rows from others.
 	dropPresences = `DELETE FROM presences WHERE (account, gateway) IN
@@ -38,6 +34,9 @@ var (
 	}()
 	deletePresences = fmt.Sprintf(`DELETE FROM presences WHERE account IN (%s) AND gateway = $%d`, params(1, manyUsers), manyUsers+1)
 	selectElsewhere = fmt.Sprintf(`SELECT account, room FROM presences WHERE account IN (%s) AND gateway <> $%d ORDER BY account, since`, params(1, manyUsers), manyUsers+1)
+	selectWatchers  = fmt.Sprintf(`SELECT DISTINCT r.account, p.account FROM relations r JOIN presences p ON p.account = r.other
+		WHERE r.account IN (%s) AND r.state = 'friends' AND NOT EXISTS (SELECT 1 FROM contacts c WHERE c.account = r.account AND c.hidden)
+		ORDER BY r.account, p.account`, params(1, manyUsers))
 	selectPresences = fmt.Sprintf(`SELECT p.account, p.gateway, p.room, COALESCE(r.game, ''), p.since FROM presences p LEFT JOIN rooms r ON r.id = p.room
 		WHERE p.account IN (%s) AND NOT EXISTS (SELECT 1 FROM contacts c WHERE c.account = p.account AND c.hidden)
 		ORDER BY p.account, p.since DESC, p.gateway`, params(1, manyUsers))
@@ -127,15 +126,10 @@ func (s *Store) Presences(ctx context.Context, users []string) (found []store.Pr
 
 // Watchers implements [store.Presences].
 func (s *Store) Watchers(ctx context.Context, users []string, limit int) (watchers map[string][]string, err error) {
-	users = slices.DeleteFunc(slices.Clone(users), func(user string) bool { return !text(user) })
 	err = s.db.read(ctx, func(ctx context.Context, q querier) error {
 		watchers = map[string][]string{}
-		for some := range slices.Chunk(users, manyUsers) {
-			args := make([]any, padded(len(some)))
-			for i := range args {
-				args[i] = some[min(i, len(some)-1)]
-			}
-			err := all(ctx, q, fmt.Sprintf(selectWatchers, params(1, len(args))), args, func(rows *stdsql.Rows) error {
+		return eachUsers(users, func(args []any) error {
+			return all(ctx, q, selectWatchers, args, func(rows *stdsql.Rows) error {
 				var user, watcher string
 				err := rows.Scan(&user, &watcher)
 				if err == nil && len(watchers[user]) < limit {
@@ -143,11 +137,7 @@ func (s *Store) Watchers(ctx context.Context, users []string, limit int) (watche
 				}
 				return err
 			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		})
 	})
 	if err != nil {
 		return nil, s.failed(ctx, "list watchers", err)

@@ -4,7 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
-	"fmt"
+	"strings"
 	"time"
 
 	"github.com/madang-games/madang/store"
@@ -35,12 +35,18 @@ const (
 	// One statement, as a second one would see what came in between.
 	giveUpSeat = `UPDATE seats SET state = 'leaving', since = CASE state WHEN 'leaving' THEN since ELSE $3 END,
 		reason = CASE state WHEN 'leaving' THEN reason ELSE $4 END, again = FALSE WHERE room = $1 AND account = $2`
-	selectSeat = `SELECT ` + seatColumns + ` WHERE s.room = $1 AND s.account = $2 AND s.state <> 'leaving'`
-	// %s are users.
-	selectSeatsOfMany = `SELECT ` + seatColumns + ` WHERE s.account IN (%s) AND s.state <> 'leaving'`
-	selectSeats       = `SELECT ` + seatColumns + ` WHERE s.account = $1 AND s.state <> 'leaving' ORDER BY s.since, s.room`
-	selectLate        = `SELECT ` + seatColumns + ` WHERE s.state <> 'seated' AND s.since < $1 ORDER BY s.since LIMIT $2`
+	selectSeats = `SELECT ` + seatColumns + ` WHERE s.account = $1 AND s.state <> 'leaving' ORDER BY s.since, s.room`
+	selectLate  = `SELECT ` + seatColumns + ` WHERE s.state <> 'seated' AND s.since < $1 ORDER BY s.since LIMIT $2`
 )
+
+// seatTexts find the seats of pairs of room and user.
+var seatTexts = textsOf(func(keys int) string {
+	pairs := make([]string, keys)
+	for i := range pairs {
+		pairs[i] = "(" + params(2*i+1, 2) + ")"
+	}
+	return `SELECT ` + seatColumns + ` WHERE (s.room, s.account) IN (VALUES ` + strings.Join(pairs, ", ") + `) AND s.state <> 'leaving'`
+})
 
 // TakeSeat implements [store.Seats]. ErrNotFound also when there is no such user.
 func (s *Store) TakeSeat(ctx context.Context, room, user string, now time.Time) (seat store.Seat, err error) {
@@ -181,25 +187,18 @@ func (s *Store) Seat(ctx context.Context, room, user string) (store.Seat, error)
 // sitting is whose seat in which room.
 type sitting struct{ room, user string }
 
-// findSeats looks through all seats of the users, of whom each has few.
 func findSeats(ctx context.Context, q querier, asked []*lookup[sitting, store.Seat]) error {
-	if len(asked) == 1 {
-		key := asked[0].key
-		return all(ctx, q, selectSeat, []any{key.room, key.user}, func(rows *stdsql.Rows) (err error) {
-			asked[0].row, err = scanSeat(rows)
-			asked[0].found = err == nil
-			return err
-		})
-	}
 	by := make(map[sitting][]*lookup[sitting, store.Seat], len(asked))
 	for _, a := range asked {
 		by[a.key] = append(by[a.key], a)
 	}
-	users := make([]any, padded(len(asked)))
-	for i := range users {
-		users[i] = asked[min(i, len(asked)-1)].key.user
+	query, keys := seatTexts.about(len(asked))
+	var args []any
+	for i := range keys {
+		key := asked[min(i, len(asked)-1)].key
+		args = append(args, key.room, key.user)
 	}
-	return all(ctx, q, fmt.Sprintf(selectSeatsOfMany, params(1, len(users))), users, func(rows *stdsql.Rows) error {
+	return all(ctx, q, query, args, func(rows *stdsql.Rows) error {
 		seat, err := scanSeat(rows)
 		if err != nil {
 			return err

@@ -55,20 +55,24 @@ func (s *Store) Session(ctx context.Context, token store.TokenHash, now time.Tim
 	return n, nil
 }
 
+func (s *Store) sessionText(keys int) string {
+	clock, _ := s.db.clock(keys + 1)
+	return fmt.Sprintf(selectSessions, clock, params(1, keys))
+}
+
 // findSessions also finds sessions that are over.
 func (s *Store) findSessions(ctx context.Context, q querier, asked []*lookup[store.TokenHash, store.Session]) error {
 	by := make(map[store.TokenHash][]*lookup[store.TokenHash, store.Session], len(asked))
 	for _, a := range asked {
 		by[a.key] = append(by[a.key], a)
 	}
-	args := make([]any, padded(len(asked)))
-	for i := range args {
-		key := asked[min(i, len(asked)-1)].key
-		args[i] = key[:]
+	var args []any
+	for _, a := range asked {
+		args = append(args, a.key[:])
 	}
-	clock, more := s.db.clock(len(args) + 1)
-	query := fmt.Sprintf(selectSessions, clock, params(1, len(args)))
-	return all(ctx, q, query, append(args, more...), func(rows *stdsql.Rows) error {
+	query, keys := s.sessionTexts.about(len(asked))
+	_, clock := s.db.clock(keys + 1)
+	return all(ctx, q, query, append(padded(args, keys), clock...), func(rows *stdsql.Rows) error {
 		var token []byte
 		var n store.Session
 		var expires, found int64

@@ -47,6 +47,8 @@ type Store struct {
 
 	sessions *lookups[store.TokenHash, store.Session]
 	seatOf   *lookups[sitting, store.Seat]
+
+	sessionTexts texts
 }
 
 var _ store.Store = (*Store)(nil)
@@ -79,6 +81,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 			if !told.IsZero() {
 				s.log.Info("the database is there")
 			}
+			s.sessionTexts = textsOf(s.sessionText)
 			s.sessions.serve(s.db)
 			s.seatOf.serve(s.db)
 			return s, nil

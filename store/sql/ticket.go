@@ -58,14 +58,10 @@ var (
 		SELECT $1, id, 'joining', $2, FALSE, FALSE, $3, 0 FROM accounts WHERE id IN (` + params(4, fewAtOnce) + `)`
 )
 
-// few calls do with fewAtOnce of the words at a time, behind other arguments; the last word stands again for those that are missing.
-func few(words []string, do func(args []any) error, before ...any) error {
-	for some := range slices.Chunk(words, fewAtOnce) {
-		args := slices.Clone(before)
-		for i := range fewAtOnce {
-			args = append(args, some[min(i, len(some)-1)])
-		}
-		if err := do(args); err != nil {
+// few calls do with fewAtOnce of the names at a time, padded, behind other arguments.
+func few(names []string, do func(args []any) error, before ...any) error {
+	for some := range slices.Chunk(names, fewAtOnce) {
+		if err := do(padded(append(slices.Clone(before), words(some)...), len(before)+fewAtOnce)); err != nil {
 			return err
 		}
 	}
