@@ -31,7 +31,8 @@ func Main(app *lobby.App, games ...handlers.Definition) {
 }
 
 // Serve is Main after the flags: it logs to standard error, greets on standard output, and serves until ctx ends or SIGTERM
-// has drained it. It returns after an orderly stop.
+// has drained it. It returns after an orderly stop. It takes the process for its own: beside SIGTERM, it gives one on a single core a
+// second of Go's processors, unless GOMAXPROCS is set.
 func Serve(ctx context.Context, c Config, app *lobby.App, games ...handlers.Definition) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Log)); err != nil && c.Log != "" {

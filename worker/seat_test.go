@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -244,4 +245,32 @@ func TestAJoinOfAPlayerThatComesLateMakesNoneOfASpectator(t *testing.T) {
 	w.settled(3)
 	w.sits("bob", store.Seated)
 	w.plays("bob", false)
+}
+
+// Whom the room has told once that it is in may come to listen as often as it likes: no seat waits for that, and nothing has to be kept.
+func TestAnAttachOfWhomASeatWasToldNeedsNoCommit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tallyGame(handlers.Policy{Keep: handlers.Checkpointed{Every: time.Hour}}, 0))
+	w.room("r", "ann", "bob")
+	w.listen("r")
+	var seated [][]string // by commit
+	p := w.start(func(p *process) {
+		p.beforeCommit = func(c *store.Commit) error {
+			seated = append(seated, c.Seated)
+			return nil
+		}
+	}, nil)
+	w.join("r", "ann")
+	w.awaitType("$joined", 1)
+	for n := range 5 {
+		w.attach("r", "ann", fmt.Sprint("ann-", n), fmt.Sprint(n), broker.Position{})
+		w.awaitPart(broker.Snapshot, n+1)
+	}
+	told := p.commits.Load()
+	w.attach("r", "bob", "bob-1", "new", broker.Position{}) // nobody has told the room of bob
+	w.awaitType("$joined", 2)
+	p.end()
+	if told != 1 || len(seated) < 2 || fmt.Sprint(seated[:2]) != "[[ann] [bob]]" {
+		t.Errorf("got %d commits for who was told, and commits for %v seated; want 1, and the first ones for ann and bob", told, seated)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -26,6 +27,30 @@ type client struct {
 	conn  *websocket.Conn
 	room  int
 	heard []heard // its reader's
+	came  atomic.Int64
+}
+
+type clients []*client
+
+// settle waits until nothing has come for a second.
+func (all clients) settle(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for before := int64(-1); ; {
+		came := int64(0)
+		for _, m := range all {
+			came += m.came.Load()
+		}
+		if came == before {
+			return
+		}
+		before = came
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // heard is one delivery: when it came, and how long it had been due.
@@ -36,7 +61,7 @@ type heard struct {
 
 // load connects everybody, lets them talk, and says what came.
 func load(ctx context.Context, c loadFlags) error {
-	var all []*client
+	var all clients
 	defer func() {
 		for _, m := range all {
 			_ = m.conn.CloseNow()
@@ -69,7 +94,11 @@ func load(ctx context.Context, c loadFlags) error {
 		said = append(said, 0)
 		talking.Go(func() {
 			for due := time.Now().Add(pause * time.Duration(i) / time.Duration(len(all))); due.Before(until); due = due.Add(pause) {
-				time.Sleep(time.Until(due))
+				select {
+				case <-time.After(time.Until(due)):
+				case <-ctx.Done():
+					return
+				}
 				if m.say(ctx, c.Size, due) != nil {
 					return // its reader says why
 				}
@@ -80,7 +109,7 @@ func load(ctx context.Context, c loadFlags) error {
 		})
 	}
 	talking.Wait()
-	time.Sleep(time.Second) // what is under way arrives
+	all.settle(ctx)
 	stop()
 	reading.Wait()
 	select {
@@ -175,5 +204,6 @@ func (m *client) read(ctx context.Context) error {
 			return err
 		}
 		m.heard = append(m.heard, heard{at, at.Sub(time.Unix(0, due))})
+		m.came.Add(1)
 	}
 }
