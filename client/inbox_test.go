@@ -33,8 +33,8 @@ func tell(t *testing.T, url string, player *client.Client, n int) {
 	}
 	r.Header.Set("Authorization", "Bearer "+player.Token())
 	r.Header.Set("Content-Type", "application/json")
-	r.Close = true // the server is another one next time
-	answer, err := http.DefaultClient.Do(r)
+	alone := &http.Transport{DisableKeepAlives: true} // the server is another one next time
+	answer, err := alone.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,9 +108,17 @@ func (w *sweeper) sweep(ctx context.Context) {
 	w.tried = still
 }
 
-// again tells one room of one seat once more.
+// again tells one room of one seat once more. The list that it stands in may be seconds old by then: of a seat that was given up or
+// taken since, something else is to be told. (Whether one was given up the room looks itself.)
 func (w *sweeper) again(ctx context.Context, seat store.Seat) {
 	s := w.s
+	if seat.State == store.Joining {
+		if now, err := s.config.Store.Seat(ctx, seat.Room, seat.User); err == nil && now.State == store.Joining {
+			seat = now
+		} else if err == nil || errors.Is(err, store.ErrNotFound) {
+			return
+		}
+	}
 	room, err := s.config.Store.Room(ctx, seat.Room)
 	if err == nil && room.State != store.Closed {
 		ctx, cancel := context.WithTimeout(ctx, tellTimeout)

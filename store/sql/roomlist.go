@@ -59,15 +59,13 @@ func (s *Store) Rooms(ctx context.Context, f store.RoomFilter, cursor string, li
 // next roomWindow rooms that might do, and last finds the last one of these.
 func listing(f store.RoomFilter, at spot, limit int) (page, last *clauses) {
 	alive := f.Free || len(f.Labels) > 0 || f.State == store.Open || f.State == store.Playing
+	public := alive && !f.Private // those are what an index lists
 	labels := slices.Clone(f.Labels)
 	slices.SortStableFunc(labels, func(a, b store.LabelFilter) int { return strings.Compare(form(a), form(b)) })
-	if f.Version == "" && !f.Free && len(labels) == 0 {
+	if f.Version == "" && f.State == "" && !f.Free && len(labels) == 0 && f.Private {
 		page = &clauses{}
 		page.add(`SELECT ` + roomColumns + ` FROM rooms r WHERE TRUE`)
-		page.listed(f, alive, at)
-		if f.State != "" {
-			page.add(` AND r.state = ?`, string(f.State))
-		}
+		page.listed(f, public, at)
 		page.add(` ORDER BY r.created_at DESC, r.id DESC LIMIT ?`, limit+1)
 		return page, nil
 	}
@@ -82,13 +80,19 @@ func listing(f store.RoomFilter, at spot, limit int) (page, last *clauses) {
 		labels = labels[1:]
 	} else {
 		window.add(`FROM rooms r WHERE TRUE`)
-		window.listed(f, alive, at)
+		window.listed(f, public, at)
 		window.add(` ORDER BY r.created_at DESC, r.id DESC`)
 	}
 	last = &clauses{`SELECT r.created_at, r.id ` + window.query, slices.Clone(window.args)}
 	last.add(` LIMIT 1 OFFSET ?`, roomWindow-1)
 	window.add(` LIMIT ?`, roomWindow)
 	page = &clauses{`SELECT ` + roomColumns + ` FROM (SELECT r.* ` + window.query + `) r WHERE TRUE`, window.args}
+	if !f.Private {
+		page.add(` AND NOT r.private`)
+	}
+	if alive {
+		page.add(` AND r.state <> 'closed'`)
+	}
 	if f.State != "" {
 		page.add(` AND r.state = ?`, string(f.State))
 	}
@@ -136,12 +140,9 @@ func (t *clauses) add(part string, args ...any) {
 }
 
 // listed adds what an index of rooms r answers.
-func (t *clauses) listed(f store.RoomFilter, alive bool, at spot) {
-	if !f.Private {
-		t.add(` AND NOT r.private`)
-	}
-	if alive {
-		t.add(` AND r.state <> 'closed'`)
+func (t *clauses) listed(f store.RoomFilter, public bool, at spot) {
+	if public {
+		t.add(` AND r.state <> 'closed' AND NOT r.private`)
 	}
 	if f.Game != "" {
 		t.add(` AND r.game = ?`, f.Game)

@@ -108,6 +108,17 @@ var roomListCases = []testCase{
 		if calls < 2 || calls > 4 {
 			t.Errorf("got %d pages, want 2 to 4", calls)
 		}
+		r, err := s.TakeUp(t.ctx(), first)
+		t.fatal("take up", err)
+		end := commit(r)
+		end.State = store.Closed
+		t.commit(s, end)
+		page, next, err := s.Rooms(t.ctx(), store.RoomFilter{State: store.Closed}, "", 10)
+		t.fatal("list closed ones", err)
+		if len(page) != 0 || next == "" {
+			t.Errorf("got %d rooms and %q next, want none of those that were looked at, and a next page", len(page), next)
+		}
+		equal(t, "closed", strings.Join(t.pages(s, store.RoomFilter{State: store.Closed}, 10), " "), first)
 		got := t.pages(s, store.RoomFilter{Version: "1"}, 100)
 		equal(t, "of the version", len(got), 602)
 		equal(t, "the last but one", got[600], first)
