@@ -4,3 +4,6 @@ import "context"
 
 // NearlyFull is how many messages a room's queue holds at least while it refuses more.
 func (b *Broker) NearlyFull(ctx context.Context, room string) int { return b.nearlyFull(ctx, room) }
+
+// TryOut asks whether a suspect room's queue answers.
+func (b *Broker) TryOut(ctx context.Context, room string) error { return b.tryOut(ctx, room) }
