@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/madang-games/madang/store"
 )
@@ -72,9 +73,12 @@ func (d *postgresDB) playDistinct(ctx context.Context, group []*job[*store.Commi
 		held, err = d.commitMany(ctx, group)
 	}
 	if d.lost(ctx, err) {
-		// Should it have been committed all the same, the second time changes nothing.
 		d.commits.Reset()
-		held, err = d.commitMany(ctx, group)
+		if pgconn.SafeToRetry(err) { // the server has not been told of it
+			held, err = d.commitMany(ctx, group)
+		}
+		// Else the server may still do it, and under the same term that could be after later commits of the room, which it
+		// would undo. Whoever commits takes the room up anew: the new term fences the lost commit out.
 	}
 	if err != nil && len(group) > 1 && !unavailable(err) && ctx.Err() == nil {
 		// One of them is to blame: each for itself.
