@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,24 +36,34 @@ func TestACommitThatMayHaveHappenedIsNotSentAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := pgx.Connect(ctx, server)
-	if err != nil {
-		t.Fatal(err)
+	connect := func() *pgx.Conn {
+		t.Helper()
+		c, err := pgx.Connect(ctx, server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close(context.WithoutCancel(ctx)) })
+		return c
 	}
-	defer other.Close(ctx)
+	other, watch := connect(), connect() // in a transaction pg_stat_activity stands still
 	exec := func(text string) {
 		t.Helper()
 		if _, err := other.Exec(ctx, text); err != nil {
 			t.Fatal(err)
 		}
 	}
-	blocked := func() (n int) {
+	// blocked returns the sessions that wait for another's lock.
+	blocked := func() []int {
 		t.Helper()
-		const text = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
-		if err := other.QueryRow(ctx, text).Scan(&n); err != nil {
+		rows, err := watch.Query(ctx, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0")
+		if err != nil {
 			t.Fatal(err)
 		}
-		return n
+		pids, err := pgx.CollectRows(rows, pgx.RowTo[int])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pids
 	}
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -64,18 +75,23 @@ func TestACommitThatMayHaveHappenedIsNotSentAgain(t *testing.T) {
 		_, err := s.Commit(ctx, &store.Commit{Room: "r", Term: r.Term, Epoch: 1, N: 1})
 		lost <- err
 	}()
-	for blocked() < 1 {
+	var first []int
+	for len(first) == 0 {
 		<-tick.C
+		first = blocked()
 	}
-	g.shut()
-	g.open()
-	select {
-	case err := <-lost:
-		if !errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("the lost commit: got %v, want %v", err, store.ErrUnavailable)
+	g.cut()
+	for over := false; !over; {
+		select {
+		case err := <-lost:
+			if over = true; !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("the lost commit: got %v, want %v", err, store.ErrUnavailable)
+			}
+		case <-tick.C:
+			if now := blocked(); len(now) > 0 && !slices.Equal(now, first) {
+				t.Fatalf("the lost commit is under way in session %v, and then in %v", first, now)
+			}
 		}
-	case <-ctx.Done():
-		t.Fatal("the lost commit was sent again: it waits for the room's row")
 	}
 	exec("COMMIT")
 
@@ -85,7 +101,7 @@ func TestACommitThatMayHaveHappenedIsNotSentAgain(t *testing.T) {
 	if _, err := s.Commit(ctx, &store.Commit{Room: "r", Term: r.Term, Epoch: 1, N: 2}); err != nil {
 		t.Fatalf("commit after the room was taken up again: %v", err)
 	}
-	for blocked() > 0 {
+	for len(blocked()) > 0 {
 		<-tick.C
 	}
 	if r, err = s.TakeUp(ctx, "r"); err != nil || r.N != 2 {

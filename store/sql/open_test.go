@@ -242,6 +242,17 @@ func (g *gate) shut() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.isOpen = false
+	g.cutLocked()
+}
+
+// cut cuts everybody off who is in.
+func (g *gate) cut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.cutLocked()
+}
+
+func (g *gate) cutLocked() {
 	for c := range g.conns {
 		c.Close()
 		delete(g.conns, c)
