@@ -119,7 +119,8 @@ func (w *Worker) present() []broker.Process {
 // rankOf returns first, standby or nowhere.
 func (w *Worker) rankOf(room string, g *game, present []broker.Process) int {
 	ranks := broker.Rank(room, g.name, g.version, present)
-	if w.draining.Load() {
+	// The process may have announced it before the worker was told, and nobody ranks one that drains.
+	if slices.ContainsFunc(present, func(p broker.Process) bool { return p.ID == w.process && p.Drains }) {
 		return w.rankWhileDraining(room, ranks)
 	}
 	rank := slices.Index(ranks, w.process)

@@ -430,6 +430,31 @@ func TestDrainingProcessHandsItsRoomsOver(t *testing.T) {
 	})
 }
 
+func TestProcessThatIsAnnouncedAsDrainingKeepsWhatOnlyItCanPlay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, tallyGame(handlers.Policy{Grace: time.Hour}, 0))
+		w.room("r", "ann")
+		w.listen("r")
+		p := w.start(nil, func(c *worker.Config) { c.Process = "one" })
+		w.attach("r", "ann", "c1", "try-1", broker.Position{})
+		w.awaitPart(broker.Snapshot, 1)
+		w.post(broker.NoticeProcess, "one", broker.Process{ID: "one", Games: p.Games(), Drains: true})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := p.Left(); got != 1 {
+			t.Errorf("%d rooms before the worker is told to drain, want 1", got)
+		}
+		p.Drain()
+		w.say("r", "ann", 1, "add", said{})
+		w.awaitType("added", 1)
+		if got := p.Left(); got != 1 {
+			t.Errorf("%d rooms while it drains, want 1", got)
+		}
+		p.end()
+	})
+}
+
 // Not parallel: it counts goroutines.
 func TestManyRoomsLeaveNoGoroutineBehind(t *testing.T) {
 	const rooms = 100
