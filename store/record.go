@@ -30,12 +30,14 @@ type Commit struct {
 	Epoch     uint64
 	N         uint64
 	Published uint64
-	Memory    []byte   // nil: unchanged
-	Wake      bool     // see LiveRoom
-	Log       *Logged  // outputs to keep; nil: none
-	Forget    uint64   // kept runs whose Last is at or below this number, or of another epoch, are dropped
-	Seated    []string // users whose joining seats become seated
-	Unseated  []string // users whose seats go
+	Memory    []byte // nil: unchanged
+	Wake      bool   // see LiveRoom
+	// Asleep is Room.Asleep from now on, until the room is taken up; zero: it stays as it is.
+	Asleep   time.Time
+	Log      *Logged  // outputs to keep; nil: none
+	Forget   uint64   // kept runs whose Last is at or below this number, or of another epoch, are dropped
+	Seated   []string // users whose joining seats become seated
+	Unseated []string // users whose seats go
 	// Watching are those of Seated whom the room has as spectators. A seat that is a player's there, or the other way round, is not
 	// the one that the room has heard of, and stays joining.
 	Watching []string
@@ -64,7 +66,7 @@ type Commit struct {
 // the database, with each one's outcome its own.
 type Records interface {
 	// TakeUp raises the room's term and returns its record: from now on only commits with that term succeed. It
-	// works on closed rooms too. ErrNotFound.
+	// works on closed rooms too. The room is awake then; Room.Asleep says how it was before. ErrNotFound.
 	TakeUp(ctx context.Context, room string) (Record, error)
 	// Log returns the kept runs of an epoch of a room, oldest first; none is no error. Its worker reads them when somebody
 	// asks for what is long past, so that taking a room up costs the same however much it keeps.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"math"
 	"time"
 )
 
@@ -32,7 +33,12 @@ type Room struct {
 	// nobody sits there. See [Doors].
 	Owner  string
 	Labels Labels
+	// Asleep is zero while somebody minds the room. Else it sleeps until then: that is when its next timer is due, or [Never].
+	Asleep time.Time
 }
+
+// Never is when a room without timers wakes by itself.
+var Never = time.UnixMicro(math.MaxInt64)
 
 // Labels are what rooms of a game are found by, by name: texts (string) and numbers (int64). They stay as they are.
 type Labels map[string]any
@@ -65,9 +71,12 @@ type Rooms interface {
 	// Where f is seldom met a page may have fewer, or none, and yet a next one: so a call looks at a bounded number of rooms.
 	// A malformed cursor is ErrNotFound.
 	Rooms(ctx context.Context, f RoomFilter, cursor string, limit int) (rooms []Room, next string, err error)
-	// LiveRooms lists ids of rooms that are not closed, of the given game and version, ordered by id, after the id
-	// given, at most limit; wake says which have a timer set.
+	// LiveRooms lists ids of rooms that are neither closed nor asleep, of the given game and version, ordered by id, after the
+	// id given, at most limit.
 	LiveRooms(ctx context.Context, game, version, after string, limit int) ([]LiveRoom, error)
+	// DueRooms lists rooms of the given game and version that sleep until before then, the first ones first, at most limit, after
+	// the one given (zero begins).
+	DueRooms(ctx context.Context, game, version string, before time.Time, after DueRoom, limit int) ([]DueRoom, error)
 	// Unswept lists closed rooms whose server queue has not been reported deleted, at most limit.
 	Unswept(ctx context.Context, limit int) ([]string, error)
 	// Swept notes that the room's server queue is gone.
@@ -78,6 +87,12 @@ type Rooms interface {
 type LiveRoom struct {
 	ID   string
 	Wake bool // it has a timer, or unpublished outputs, or players: it wants a worker even if nobody speaks to it
+}
+
+// DueRoom is a room that sleeps, and until when.
+type DueRoom struct {
+	ID string
+	At time.Time
 }
 
 // SeatState is a seat's place in its life. All but Leaving count against the room's capacity.
@@ -107,7 +122,8 @@ type Seats interface {
 	// becomes a player). ErrNotFound, also of a private room to which user is not invited; ErrRoomClosed, ErrRoomFull, ErrBanned.
 	TakeSeat(ctx context.Context, room, user string, now time.Time) (Seat, error)
 	// TakeAnySeat gives user a seat in some open room of the game and version, not a private one, that has a free one and where it
-	// does not sit and is not banned; the fullest first. ErrNotFound: there is none.
+	// does not sit and is not banned; the fullest first, and of those that are asleep only if no other has one, and then a bounded
+	// number of the newest. ErrNotFound: there is none.
 	TakeAnySeat(ctx context.Context, game, version, user string, now time.Time) (Seat, error)
 	// GiveUpSeat makes the seat leaving. ErrNotFound.
 	GiveUpSeat(ctx context.Context, room, user string, now time.Time) error

@@ -22,6 +22,7 @@ const (
 		RETURNING r.room, r.term, r.epoch, r.n, r.published, r.memory`
 	// The next ones begin after the rows are locked, and so see the last commit of whoever had a room.
 	selectRooms = `SELECT ` + roomColumns + ` FROM rooms r WHERE r.id = ANY($1)`
+	wakeRooms   = `UPDATE rooms SET asleep = 0 WHERE id = ANY($1) AND asleep <> 0`
 	selectLogs  = `SELECT l.room, l.first, l.last, l.data FROM log l JOIN records r ON r.room = l.room AND r.epoch = l.epoch AND l.last > r.published
 		WHERE l.room = ANY($1) ORDER BY l.room, l.last`
 	selectCondemneds = `SELECT room, condemned FROM dead WHERE room = ANY($1) AND waiting ORDER BY room, id DESC`
@@ -109,6 +110,7 @@ func (d *postgresDB) raiseMany(ctx context.Context, group []*job[*raising]) erro
 		}
 		return rows.Err()
 	})
+	batch.Queue(wakeRooms, rooms)
 	batch.Queue(selectLogs, rooms).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var id string

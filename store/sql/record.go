@@ -17,6 +17,8 @@ const (
 	// The fence: everything else of a commit follows only when this has found its row.
 	updateRecord = `UPDATE records SET epoch = $3, n = $4, published = $5, wake = $6, memory = COALESCE($7, memory)
 		WHERE room = $1 AND term = $2 AND NOT closed AND epoch <= $3`
+	sleepRoom   = `UPDATE rooms SET asleep = $2 WHERE id = $1`
+	wakeRoom    = `UPDATE rooms SET asleep = 0 WHERE id = $1 AND asleep <> 0`
 	selectFence = `SELECT term, closed, epoch FROM records WHERE room = $1`
 	// A run may come again after an error that left open whether it was kept.
 	insertLog = `INSERT INTO log (room, epoch, last, first, data) VALUES ($1, $2, $3, $4, $5)
@@ -55,6 +57,11 @@ func takeUp(ctx context.Context, q querier, id string) (r store.Record, err erro
 	}
 	if r.Room, err = room(ctx, q, id); err != nil {
 		return r, err
+	}
+	if !r.Room.Asleep.IsZero() {
+		if _, err = q.exec(ctx, wakeRoom, id); err != nil {
+			return r, err
+		}
 	}
 	if r.Condemned, err = condemned(ctx, q, id); err != nil {
 		return r, err
@@ -107,7 +114,7 @@ func (s *Store) Commit(ctx context.Context, c *store.Commit) (closed bool, err e
 func plain(c *store.Commit) bool {
 	return c.State == "" && len(c.Seated) == 0 && len(c.Unseated) == 0 && len(c.Released) == 0 && len(c.Awards) == 0 && len(c.Grants) == 0 &&
 		len(c.Scores) == 0 && len(c.Outcomes) == 0 && c.Backfill == nil && len(c.Jobs) == 0 &&
-		len(c.Dead) == 0 && len(c.Absolve) == 0
+		len(c.Dead) == 0 && len(c.Absolve) == 0 && c.Asleep.IsZero()
 }
 
 // kept is the run to keep, if this very commit does not forget it.
@@ -149,6 +156,11 @@ func (s *Store) apply(ctx context.Context, q querier, c *store.Commit) (closed b
 	}
 	if plain(c) {
 		return false, nil
+	}
+	if !c.Asleep.IsZero() {
+		if _, err := q.exec(ctx, sleepRoom, c.Room, c.Asleep.UnixMicro()); err != nil {
+			return false, err
+		}
 	}
 	if c.State != "" {
 		// Whoever takes a seat locks the room first: so does this, before it touches seats.

@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/madang-games/madang/store"
 )
 
-const roomColumns = `r.id, r.game, r.version, r.state, r.capacity, r.created_at, r.spectators, r.private, COALESCE(r.code, ''), r.labels,
+const roomColumns = `r.id, r.game, r.version, r.state, r.capacity, r.created_at, r.spectators, r.private, COALESCE(r.code, ''), r.labels, r.asleep,
 	(SELECT count(*) FROM seats s WHERE s.room = r.id AND s.state <> 'leaving' AND NOT s.watch),
 	CASE WHEN r.spectators = 0 THEN 0 ELSE (SELECT count(*) FROM seats s WHERE s.room = r.id AND s.state <> 'leaving' AND s.watch) END,
 	COALESCE(CASE WHEN r.owned THEN (SELECT s.account FROM seats s WHERE s.room = r.id AND s.state <> 'leaving' AND NOT s.watch
@@ -25,7 +26,9 @@ const (
 	selectRoom  = `SELECT ` + roomColumns + ` FROM rooms r WHERE r.id = $1`
 	selectAlive = `SELECT r.id, c.wake OR c.published < c.n OR EXISTS (SELECT 1 FROM seats s WHERE s.room = r.id)
 		FROM rooms r JOIN records c ON c.room = r.id
-		WHERE r.state <> 'closed' AND r.game = $1 AND r.version = $2 AND r.id > $3 ORDER BY r.id LIMIT $4`
+		WHERE r.state <> 'closed' AND r.asleep = 0 AND r.game = $1 AND r.version = $2 AND r.id > $3 ORDER BY r.id LIMIT $4`
+	selectDue = `SELECT r.id, r.asleep FROM rooms r
+		WHERE r.asleep <> 0 AND r.game = $1 AND r.version = $2 AND r.asleep < $3 AND (r.asleep, r.id) > ($4, $5) ORDER BY r.asleep, r.id LIMIT $6`
 	selectUnswept = `SELECT r.id FROM rooms r WHERE r.state = 'closed' AND NOT r.swept ORDER BY r.id LIMIT $1`
 	forgetMemory  = `UPDATE records SET memory = $2 WHERE room = $1 AND closed`
 	updateSwept   = `UPDATE rooms SET swept = TRUE WHERE id = $1 AND state = 'closed' AND NOT swept`
@@ -33,11 +36,14 @@ const (
 
 // scanRoom reads roomColumns.
 func scanRoom(rows interface{ Scan(dest ...any) error }) (r store.Room, err error) {
-	var created int64
+	var created, asleep int64
 	var labels string
-	err = rows.Scan(&r.ID, &r.Game, &r.Version, &r.State, &r.Capacity, &created, &r.MaxSpectators, &r.Private, &r.Code, &labels,
+	err = rows.Scan(&r.ID, &r.Game, &r.Version, &r.State, &r.Capacity, &created, &r.MaxSpectators, &r.Private, &r.Code, &labels, &asleep,
 		&r.Players, &r.Spectators, &r.Owner)
 	r.CreatedAt = fromMicros(created)
+	if asleep != 0 {
+		r.Asleep = fromMicros(asleep)
+	}
 	if err == nil {
 		r.Labels, err = parseLabels(labels)
 	}
@@ -144,6 +150,29 @@ func (s *Store) LiveRooms(ctx context.Context, game, version, after string, limi
 	})
 	if err != nil {
 		return nil, s.failed(ctx, "list live rooms", err)
+	}
+	return rooms, nil
+}
+
+// DueRooms implements [store.Rooms].
+func (s *Store) DueRooms(ctx context.Context, game, version string, before time.Time, after store.DueRoom, limit int) (rooms []store.DueRoom, err error) {
+	var from int64
+	if !after.At.IsZero() {
+		from = after.At.UnixMicro()
+	}
+	err = s.db.read(ctx, func(ctx context.Context, q querier) error {
+		rooms = nil
+		return all(ctx, q, selectDue, []any{game, version, before.UnixMicro(), from, after.ID, max(limit, 0)}, func(rows *stdsql.Rows) error {
+			var r store.DueRoom
+			var at int64
+			err := rows.Scan(&r.ID, &at)
+			r.At = fromMicros(at)
+			rooms = append(rooms, r)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, s.failed(ctx, "list due rooms", err)
 	}
 	return rooms, nil
 }

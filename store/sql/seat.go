@@ -28,7 +28,14 @@ const (
 	selectFree = `SELECT o.id FROM (
 			SELECT r.id, r.capacity, r.created_at,
 				(SELECT count(*) FROM seats s WHERE s.room = r.id AND s.state <> 'leaving' AND NOT s.watch) AS taken
-			FROM rooms r WHERE r.state <> 'closed' AND r.state = 'open' AND r.game = $1 AND r.version = $2 AND NOT r.private
+			FROM rooms r WHERE r.state <> 'closed' AND r.asleep = 0 AND r.state = 'open' AND r.game = $1 AND r.version = $2 AND NOT r.private` + freeFor
+	selectAsleep = `SELECT o.id FROM (
+			SELECT r.id, r.capacity, r.created_at,
+				(SELECT count(*) FROM seats s WHERE s.room = r.id AND s.state <> 'leaving' AND NOT s.watch) AS taken
+			FROM (SELECT w.id, w.capacity, w.created_at FROM rooms w
+				WHERE w.asleep <> 0 AND w.state = 'open' AND NOT w.private AND w.game = $1 AND w.version = $2
+				ORDER BY w.created_at DESC, w.id DESC LIMIT 500) r WHERE TRUE` + freeFor
+	freeFor = `
 				AND NOT EXISTS (SELECT 1 FROM seats s WHERE s.room = r.id AND s.account = $3)
 				AND NOT EXISTS (SELECT 1 FROM room_bans b WHERE b.room = r.id AND b.account = $3)
 		) o WHERE o.taken < o.capacity ORDER BY o.taken DESC, o.created_at, o.id LIMIT 8`
@@ -119,19 +126,27 @@ func (s *Store) takeSeat(ctx context.Context, q querier, room, user string, now 
 }
 
 // TakeAnySeat implements [store.Seats]. A room that user is just leaving is not offered. Under contention the second
-// fullest may be taken rather than waited for the fullest. Its search looks at every open room of the game and version.
+// fullest may be taken rather than waited for the fullest. Its search looks at every open room of the game and version that is
+// awake, and then at no more than 500 of those that are asleep.
 func (s *Store) TakeAnySeat(ctx context.Context, game, version, user string, now time.Time) (store.Seat, error) {
 	// The search locks nothing; the room it finds is looked at again when it is locked. Whenever all that were
 	// found have been filled meanwhile, others have got seats: the search begins again.
 	for {
 		var free []string
 		err := s.db.read(ctx, func(ctx context.Context, q querier) error {
-			return all(ctx, q, selectFree, []any{game, version, user}, func(rows *stdsql.Rows) error {
-				var id string
-				err := rows.Scan(&id)
-				free = append(free, id)
-				return err
-			})
+			free = nil
+			for _, search := range []string{selectFree, selectAsleep} {
+				err := all(ctx, q, search, []any{game, version, user}, func(rows *stdsql.Rows) error {
+					var id string
+					err := rows.Scan(&id)
+					free = append(free, id)
+					return err
+				})
+				if err != nil || len(free) > 0 {
+					return err
+				}
+			}
+			return nil
 		})
 		if err == nil && len(free) == 0 {
 			err = store.ErrNotFound

@@ -192,6 +192,91 @@ var roomCases = []testCase{
 		t.fatal("take seat", err)
 		equal(t, "with a player", wake(), true)
 	}},
+	{"RoomsThatSleepAreFoundWhenTheyAreDue", func(t *suite) {
+		s := t.open()
+		alive := func() string {
+			page, err := s.LiveRooms(t.ctx(), "othello", "1", "", 10)
+			t.fatal("list", err)
+			var ids []string
+			for _, r := range page {
+				ids = append(ids, r.ID)
+			}
+			return strings.Join(ids, " ")
+		}
+		due := func(before time.Time) string {
+			var ids []string
+			for last := (store.DueRoom{}); ; {
+				page, err := s.DueRooms(t.ctx(), "othello", "1", before, last, 2)
+				t.fatal("list due rooms", err)
+				for _, r := range page {
+					ids = append(ids, r.ID)
+				}
+				if len(page) < 2 {
+					return strings.Join(ids, " ")
+				}
+				last = page[1]
+			}
+		}
+		var rooms []store.Record
+		for range 5 {
+			rooms = append(rooms, t.held(s, 2))
+		}
+		until := []time.Time{after(time.Hour), store.Never, after(time.Minute), after(time.Hour), {}}
+		for i, r := range rooms {
+			c := commit(r)
+			c.Wake, c.Asleep = true, until[i]
+			t.commit(s, c)
+		}
+		id := func(i int) string { return rooms[i].Room.ID }
+		equal(t, "awake", alive(), id(4))
+		equal(t, "due in a second", due(after(time.Second)), "")
+		equal(t, "due in two minutes", due(after(2*time.Minute)), id(2))
+		equal(t, "due in two hours", due(after(2*time.Hour)), id(2)+" "+id(0)+" "+id(3))
+		for i := range rooms {
+			r, err := s.Room(t.ctx(), id(i))
+			t.fatal("find", err)
+			equal(t, "asleep", r.Asleep.Equal(until[i]), true)
+		}
+		late := commit(rooms[1])
+		late.Term--
+		late.Asleep = after(time.Minute)
+		_, err := s.Commit(t.ctx(), late)
+		t.want("commit of an older term", err, store.ErrStaleTerm)
+		equal(t, "due in two minutes", due(after(2*time.Minute)), id(2))
+		again, err := s.TakeUp(t.ctx(), id(2))
+		t.fatal("take up", err)
+		equal(t, "asleep when it was taken up", again.Room.Asleep.Equal(until[2]), true)
+		equal(t, "awake", alive(), id(2)+" "+id(4))
+		equal(t, "due in two hours", due(after(2*time.Hour)), id(0)+" "+id(3))
+		t.commit(s, commit(again))
+		equal(t, "awake", alive(), id(2)+" "+id(4))
+		again, err = s.TakeUp(t.ctx(), id(2))
+		t.fatal("take up", err)
+		equal(t, "asleep when it was taken up again", again.Room.Asleep.IsZero(), true)
+	}},
+	{"RoomsThatSleepAreOfferedLast", func(t *suite) {
+		s := t.open()
+		var ids []string
+		for i := range 3 {
+			r := t.held(s, 2)
+			ids = append(ids, r.Room.ID)
+			if i == 2 {
+				break
+			}
+			_, err := s.TakeSeat(t.ctx(), r.Room.ID, t.user(s), begin)
+			t.fatal("take seat", err)
+			c := commit(r)
+			c.Asleep = store.Never
+			t.commit(s, c)
+		}
+		for _, want := range []string{ids[2], ids[2], ids[0], ids[1]} {
+			seat, err := s.TakeAnySeat(t.ctx(), "othello", "1", t.user(s), begin)
+			t.fatal("take any seat", err)
+			equal(t, "room", seat.Room, want)
+		}
+		_, err := s.TakeAnySeat(t.ctx(), "othello", "1", t.user(s), begin)
+		t.want("take a seat where none is free", err, store.ErrNotFound)
+	}},
 	{"ClosedRoomsAreSweptOnce", func(t *suite) {
 		s := t.open()
 		one, two, live := t.room(s, 2, ""), t.room(s, 2, ""), t.room(s, 2, "")
