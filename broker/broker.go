@@ -26,6 +26,10 @@ var (
 	// ErrLost: the consumer has lost its queue (connection gone, cancelled by the broker, closed). Everything it
 	// had taken and not acked goes back to the queue in the old order. Consume again.
 	ErrLost = errors.New("consumer lost its queue")
+	// ErrDead: the queue has a name and nothing behind it, for longer than any other fault lasts: the broker has lost the
+	// processes that answer for it, or was interrupted when it made them. Whatever it held can't be had. Deleting it and opening it
+	// again makes it usable, and gives up for good what it held, if it ever held anything.
+	ErrDead = errors.New("room queue is dead")
 	// ErrClosed: the broker was closed by this process.
 	ErrClosed = errors.New("broker is closed")
 )
@@ -73,7 +77,7 @@ type Sender interface {
 type Queues interface {
 	// Consume stands in line for a room's queue. Any number of processes may; at any time one of them, the one
 	// that came first, is given messages (single active consumer). When it closes or dies, the next one gets
-	// everything unacked again in the old order, and then what follows. ErrNoRoom: there is no such queue.
+	// everything unacked again in the old order, and then what follows. ErrNoRoom: there is no such queue. ErrDead.
 	Consume(ctx context.Context, c Consumption) (Pipe, error)
 }
 

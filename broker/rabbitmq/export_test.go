@@ -1,9 +1,15 @@
 package rabbitmq
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // NearlyFull is how many messages a room's queue holds at least while it refuses more.
 func (b *Broker) NearlyFull(ctx context.Context, room string) int { return b.nearlyFull(ctx, room) }
 
 // TryOut asks whether a suspect room's queue answers.
 func (b *Broker) TryOut(ctx context.Context, room string) error { return b.tryOut(ctx, room) }
+
+// SetDeadAfter sets how long a queue may be without any process before it is given up.
+func (b *Broker) SetDeadAfter(d time.Duration) { b.deadAfter = d }

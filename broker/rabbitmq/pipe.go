@@ -47,7 +47,11 @@ func (b *Broker) Consume(ctx context.Context, c broker.Consumption) (broker.Pipe
 	var p *pipe
 	err := b.retry(ctx, func() error {
 		if b.consumes.has(c.Room) {
-			if err := b.tryOut(ctx, c.Room); err != nil {
+			err := b.tryOut(ctx, c.Room)
+			switch {
+			case b.consumes.isDead(c.Room, err, b.deadAfter):
+				return fmt.Errorf("%w: %s", broker.ErrDead, err.Error()) // its code would have it tried again
+			case err != nil:
 				if isCode(err, amqp.NotFound) && !passing(err) {
 					b.clear(&b.consumes, c.Room)
 				}

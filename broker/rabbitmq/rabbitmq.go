@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -56,6 +57,8 @@ type Broker struct {
 	sends    suspects
 	consumes suspects
 	trials   chan struct{}
+
+	deadAfter time.Duration // that constant; tests have less
 }
 
 // New returns a Broker. It tries to connect once, no longer than ctx lasts; if that fails it returns all the same and
@@ -69,7 +72,9 @@ func New(ctx context.Context, c Config) (*Broker, error) {
 			return nil, fmt.Errorf("rabbitmq: address %d: %w", i+1, err) // the address may hold a password
 		}
 	}
-	b := &Broker{urls: c.URLs, log: c.Log, id: fmt.Sprintf("%08x", rand.Uint32()), trials: make(chan struct{}, trials)}
+	b := &Broker{
+		urls: c.URLs, log: c.Log, id: fmt.Sprintf("%08x", rand.Uint32()), trials: make(chan struct{}, trials), deadAfter: deadAfter,
+	}
 	b.sends.what, b.consumes.what = "send", "consume"
 	if b.log == nil {
 		b.log = slog.Default()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +30,9 @@ const (
 	consumePatience = 5 * time.Second
 	// controlPatience is how long a control call may hold its place among the others.
 	controlPatience = 5 * time.Second
+	// deadAfter is how long a queue may be without any process before it is given up: none comes back after that by itself. A
+	// node that starts has those of its queues running before it takes connections.
+	deadAfter = 20 * time.Second
 	// trials is how many suspect rooms are tried out at a time.
 	trials = 8
 )
@@ -38,9 +42,38 @@ var errStalled = errors.New("the room's queue does not answer")
 
 // suspects is a set of rooms. Safe for concurrent use.
 type suspects struct {
-	what  string // what was tried, for the log
-	mu    sync.Mutex
-	since map[string]time.Time
+	what   string // what was tried, for the log
+	mu     sync.Mutex
+	since  map[string]time.Time
+	hollow map[string]time.Time // of those: since when each answer was that the queue has no process
+}
+
+// isDead takes in a suspect room's latest answer, and reports whether its queue is dead.
+func (s *suspects) isDead(room string, answer error, after time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !isHollow(answer) {
+		if isCode(answer, amqp.InternalError) || answer == nil { // else it is the connection that has failed, not the queue
+			delete(s.hollow, room)
+		}
+		return false
+	}
+	since, known := s.hollow[room]
+	if !known {
+		if s.hollow == nil {
+			s.hollow = map[string]time.Time{}
+		}
+		since = time.Now()
+		s.hollow[room] = since
+	}
+	return time.Since(since) >= after
+}
+
+// isHollow reports whether the broker has said that a queue has no process on any of its nodes. RabbitMQ 3.10 leaves such a
+// quorum queue behind for ever when a node stops or freezes while it is declared.
+func isHollow(err error) bool {
+	var e *amqp.Error
+	return errors.As(err, &e) && e.Code == amqp.InternalError && strings.HasSuffix(e.Reason, ": noproc")
 }
 
 func (s *suspects) has(room string) bool {
@@ -77,6 +110,7 @@ func (b *Broker) clear(s *suspects, room string) (since time.Time, known bool) {
 	s.mu.Lock()
 	since, known = s.since[room]
 	delete(s.since, room)
+	delete(s.hollow, room)
 	s.mu.Unlock()
 	if known {
 		b.log.Info("a room's queue answers again", "room", room, "what", s.what, "after", time.Since(since).Round(time.Millisecond))

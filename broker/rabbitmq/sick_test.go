@@ -1,8 +1,11 @@
 package rabbitmq_test
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/internal/testservers"
@@ -56,5 +59,45 @@ func TestARoomWithoutQueueIsNotTriedOut(t *testing.T) {
 	defer b.Close()
 	if err := b.TryOut(t.Context(), "none"); err == nil {
 		t.Error("TryOut of a room without queue: no error")
+	}
+}
+
+// A node that stops while a quorum queue is declared leaves its name behind and no process: so does this.
+func TestAQueueWithoutProcessesIsDeadAndCanBeMadeAnew(t *testing.T) {
+	ctx := t.Context()
+	server := testservers.StartRabbitMQ(t)
+	b := dial(t, server.URL)
+	defer b.Close()
+	const after = 2 * time.Second
+	b.SetDeadAfter(after)
+	spec := broker.Spec{Room: "hollow"}
+	do(t, "Open", func() error { return b.Open(ctx, spec) })
+	control := func(args ...string) string {
+		t.Helper()
+		out, err := server.Control(ctx, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	const stop = `[ra:stop_server(quorum_queues, {N, node()}) || {N, _} <- ra_directory:list_registered(quorum_queues), string:find(atom_to_list(N), "hollow") =/= nomatch].`
+	if out := control("eval", stop); !strings.Contains(out, "ok") {
+		t.Fatalf("stopping the queue's process: %s", out)
+	}
+	begun := time.Now()
+	_, err := b.Consume(ctx, broker.Consumption{Room: "hollow"})
+	if !errors.Is(err, broker.ErrDead) {
+		t.Fatalf("Consume: got %v, want ErrDead", err)
+	}
+	if took := time.Since(begun); took < after {
+		t.Errorf("given up after %s, want no sooner than after %s", took, after)
+	}
+	do(t, "Delete", func() error { return b.Delete(ctx, "hollow") })
+	do(t, "Open", func() error { return b.Open(ctx, spec) })
+	do(t, "Send", func() error { return b.Send(ctx, &broker.Message{Room: "hollow", Seq: 7}) })
+	pipe, next := worker(t, ctx, b, "hollow")
+	defer pipe.Close()
+	if d, err := next(); err != nil || d.Seq != 7 {
+		t.Errorf("from the new queue: got %v, %v", d, err)
 	}
 }
