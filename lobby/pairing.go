@@ -125,6 +125,9 @@ func (s *Service) pairInTurn(ctx context.Context, m *mode) error {
 		default:
 		}
 	}})
+	if errors.Is(err, broker.ErrDead) { // what it held is told again
+		err = errors.Join(err, s.config.Broker.Delete(ctx, broker.PairsQueue(m.game, m.name)))
+	}
 	if err != nil {
 		return err
 	}

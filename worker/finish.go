@@ -134,6 +134,11 @@ func (w *Worker) sweep(ctx context.Context, id string) error {
 	switch {
 	case errors.Is(err, broker.ErrNoRoom):
 		return w.store.Swept(ctx, id)
+	case errors.Is(err, broker.ErrDead): // it takes nobody's $closed either
+		if err := w.broker.Delete(ctx, id); err != nil {
+			return fmt.Errorf("delete queue: %w", err)
+		}
+		return w.store.Swept(ctx, id)
 	case err != nil:
 		return fmt.Errorf("consume: %w", err)
 	}

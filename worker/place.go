@@ -65,19 +65,66 @@ func (r *room) consume(signal <-chan struct{}, rank int) error {
 	case <-r.w.taking.Done():
 		return nil
 	}
-	ctx := r.w.taking
+	ctx, cancel := context.WithCancel(r.w.taking)
+	defer cancel()
+	if !r.mayGive(cancel) {
+		return nil
+	}
+	defer r.mayGive(nil)
 	consumption := broker.Consumption{Room: r.id, Prefetch: prefetch, Wake: r.poke}
 	pipe, err := r.w.broker.Consume(ctx, consumption)
-	if errors.Is(err, broker.ErrNoRoom) {
-		if err = r.open(ctx); err != nil {
-			return err
+	switch {
+	case errors.Is(err, broker.ErrNoRoom):
+		if err = r.open(ctx); err == nil {
+			pipe, err = r.w.broker.Consume(ctx, consumption)
 		}
-		pipe, err = r.w.broker.Consume(ctx, consumption)
+	case errors.Is(err, broker.ErrDead):
+		if err = r.reopen(ctx, err); err == nil {
+			pipe, err = r.w.broker.Consume(ctx, consumption)
+		}
 	}
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil: // the room is another's, or this worker takes nothing new
+		return nil
+	case err != nil:
 		return fmt.Errorf("consume: %w", err)
 	}
 	r.pipe = pipe
+	return nil
+}
+
+// mayGive lets setRank end by stop what waits for the room's queue when the room becomes another worker's; nil: no more. It
+// returns false when it is another's already.
+func (r *room) mayGive(stop func()) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stop = stop
+	return r.rank != nowhere
+}
+
+// reopen makes a queue anew that is dead, if nobody has ever played the room: then the making of the queue was interrupted,
+// and it has never held anything. What a room that was played has in its queue may still be saved by those who run the
+// broker, so that is left to them. why is returned then.
+func (r *room) reopen(ctx context.Context, why error) error {
+	rec, err := r.w.store.TakeUp(ctx, r.id)
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && rec.Room.State == store.Closed:
+		r.deleteQueue()
+		return errGone
+	case err != nil:
+		return fmt.Errorf("take up: %w", err)
+	case rec.Term > 1 && !r.unplayed:
+		return why
+	}
+	r.unplayed = true // whatever its term is from now on
+	r.w.log.Warn("the making of a room's queue was interrupted: it is made anew", "room", r.id, "game", r.game.name, "error", why)
+	if err := r.w.broker.Delete(ctx, r.id); err != nil {
+		return fmt.Errorf("delete queue: %w", err)
+	}
+	if err := r.open(ctx); err != nil {
+		return err
+	}
+	r.unplayed = false
 	return nil
 }
 

@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	noticesAhead = 1024        // opened rooms that wait to be looked at
-	pageSize     = 500         // of a look at the store
-	sweepAtOnce  = 4           // rooms swept at a time
+	noticesAhead = 1024 // opened rooms that wait to be looked at
+	pageSize     = 500  // of a look at the store
+	sweepAtOnce  = 4    // rooms swept at a time
+	sweepTimeout = 5 * time.Second
 	unsweptMost  = 1000        // rooms swept by a look
 	expireEvery  = time.Second // looks whether a process is missing
 )
@@ -31,7 +32,8 @@ func (w *Worker) watch(ctx context.Context) error {
 	}
 	var looking sync.WaitGroup
 	defer looking.Wait()
-	looking.Go(func() { w.look(ctx) })
+	looking.Go(func() { w.repeat(ctx, w.every, w.again, w.lookAtLive) })
+	looking.Go(func() { w.sweepOn(ctx) })
 	looking.Go(func() { w.tellOfJobs(ctx) })
 	w.lookSoon()
 
@@ -155,25 +157,18 @@ func (w *Worker) assign(g *game, id string, rank int) *room {
 	}
 }
 
-// look looks through the store whenever it is asked to, and now and then, until ctx ends.
-func (w *Worker) look(ctx context.Context) {
-	live := time.NewTicker(w.every)
-	defer live.Stop()
-	closed := time.NewTicker(max(w.every/6, 1))
-	defer closed.Stop()
-	unswept, _ := w.sweepAll(ctx, nil)
+// repeat does a look now and then and whenever it is asked to, until ctx ends. One that fails is done again after a while.
+func (w *Worker) repeat(ctx context.Context, every time.Duration, again chan struct{}, look func(context.Context) error) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
 	for fails := 0; ; {
-		var err error
 		select {
 		case <-ctx.Done():
 			return
-		case <-closed.C:
-			unswept, err = w.sweepAll(ctx, unswept)
-		case <-live.C:
-			err = w.lookAtLive(ctx)
-		case <-w.again:
-			err = w.lookAtLive(ctx)
+		case <-tick.C:
+		case <-again:
 		}
+		err := look(ctx)
 		if err == nil || ctx.Err() != nil {
 			fails = 0
 			continue
@@ -183,8 +178,12 @@ func (w *Worker) look(ctx context.Context) {
 		}
 		select {
 		case <-time.After(backoff(fails)):
-			w.lookSoon()
 		case <-ctx.Done():
+			return
+		}
+		select {
+		case again <- struct{}{}:
+		default:
 		}
 		fails++
 	}
@@ -232,6 +231,18 @@ func (w *Worker) lookAtLive(ctx context.Context) error {
 	return nil
 }
 
+// sweepOn sweeps closed rooms until ctx ends, apart from the looks at live ones: those must not wait for the queue of a room that
+// is over.
+func (w *Worker) sweepOn(ctx context.Context) {
+	again := make(chan struct{}, 1)
+	again <- struct{}{}
+	var unswept map[string]bool
+	w.repeat(ctx, max(w.every/6, 1), again, func(ctx context.Context) (err error) {
+		unswept, err = w.sweepAll(ctx, unswept)
+		return err
+	})
+}
+
 // sweepAll sweeps the closed rooms that still wait for it and did so at the last look: the others may be in the hands
 // of their worker at this moment. It returns those that wait now. And it forgets how rooms ended that closed long ago.
 func (w *Worker) sweepAll(ctx context.Context, before map[string]bool) (map[string]bool, error) {
@@ -250,6 +261,8 @@ func (w *Worker) sweepAll(ctx context.Context, before map[string]bool) (map[stri
 		slots <- struct{}{}
 		sweeping.Go(func() {
 			defer func() { <-slots }()
+			ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+			defer cancel()
 			if err := w.sweep(ctx, id); err != nil && ctx.Err() == nil {
 				w.log.Warn("closed room not swept", "room", id, "error", err)
 			}

@@ -46,6 +46,7 @@ type room struct {
 	signal chan struct{} // of the goroutine; nil while there is none
 	gone   bool          // no goroutine may start any more
 	moved  chan struct{} // closed when the room has been handed over; nil while nobody waits for it
+	stop   func()        // ends the wait for the queue; nil: there is none
 	// gateways of the players that it had when it went to sleep here
 	gateways []string
 
@@ -63,6 +64,7 @@ type room struct {
 	// The goroutine's alone.
 	pipe      broker.Pipe
 	known     bool              // it was awake here before
+	unplayed  bool              // its queue is being made anew, as nobody has ever played the room
 	aim       int               // the rank with which the pipe is, or is about to be, opened
 	notBefore time.Time         // to open it
 	yieldAt   time.Time         // the standby worker plays: when it makes way for the first one; zero: not
@@ -82,6 +84,9 @@ func (r *room) setRank(rank int) bool {
 	r.mu.Lock()
 	same, gone := r.rank == rank, r.gone
 	r.rank = rank
+	if rank == nowhere && r.stop != nil {
+		r.stop()
+	}
 	r.mu.Unlock()
 	if !same {
 		r.poke()

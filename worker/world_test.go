@@ -352,6 +352,8 @@ type process struct {
 	beforePublish             func([]*broker.Output) error
 	afterPublish              func([]*broker.Output) error
 	beforeClose               func() // of a pipe
+	beforeConsume             func(ctx context.Context, room string) error
+	afterDelete               func(room string)
 	commits                   atomic.Int64
 	woken                     atomic.Int64 // wake messages sent
 }
@@ -460,10 +462,18 @@ func (b meddledBroker) Delete(ctx context.Context, room string) error {
 	if b.p.dead.Load() {
 		return broker.ErrClosed
 	}
+	if f := b.p.afterDelete; f != nil {
+		defer f(room)
+	}
 	return b.Broker.Delete(ctx, room)
 }
 
 func (b meddledBroker) Consume(ctx context.Context, c broker.Consumption) (broker.Pipe, error) {
+	if f := b.p.beforeConsume; f != nil {
+		if err := f(ctx, c.Room); err != nil {
+			return nil, err
+		}
+	}
 	pipe, err := b.Broker.Consume(ctx, c)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,118 @@
+package worker_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/handlers"
+	"github.com/madang-games/madang/store"
+	"github.com/madang-games/madang/worker"
+)
+
+// A queue whose making was interrupted has never held anything, so that it is made anew; one of a room that was played is
+// left alone, whatever it holds.
+func TestADeadQueueIsMadeAnewOnlyIfNobodyHasPlayedTheRoom(t *testing.T) {
+	t.Parallel()
+	for name, played := range map[string]bool{"never played": false, "played": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, tallyGame(handlers.Policy{Grace: time.Hour}, 0))
+				w.room("r", "ann")
+				w.listen("r")
+				if played {
+					if _, err := w.store.TakeUp(t.Context(), "r"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				w.tell(&broker.Message{Room: "r", Kind: broker.Join, User: "ann", Name: "ann"}) // in the dead queue
+				var dead atomic.Bool
+				dead.Store(true)
+				p := w.start(func(p *process) {
+					p.beforeConsume = func(context.Context, string) error {
+						if dead.Load() {
+							return broker.ErrDead
+						}
+						return nil
+					}
+					p.afterDelete = func(string) { dead.Store(false) }
+				}, nil)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if dead.Load() != played {
+					t.Fatalf("queue dead after a minute: %t, want %t", dead.Load(), played)
+				}
+				dead.Store(false) // by those who run the broker
+				time.Sleep(time.Minute)
+				if !played { // its sender tells it again
+					w.join("r", "ann")
+				}
+				w.awaitType("$joined", 1)
+				w.say("r", "ann", 1, "add", said{})
+				w.awaitType("added", 1)
+				p.end()
+			})
+		})
+	}
+}
+
+// stuck is a broker's answer that does not come.
+func stuck(room string) func(context.Context, string) error {
+	return func(ctx context.Context, asked string) error {
+		if asked != room {
+			return nil
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}
+}
+
+func TestRoomsAreHandedOverWhoseQueueDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, tallyGame(handlers.Policy{Grace: time.Hour}, 0))
+		w.room("r", "ann")
+		w.listen("r")
+		one := w.start(func(p *process) { p.beforeConsume = stuck("r") }, func(c *worker.Config) { c.Process = "one" })
+		time.Sleep(time.Second)
+		w.announce(broker.NoticeProcess, one, "one")
+		two := w.start(nil, func(c *worker.Config) { c.Process = "two" })
+		w.announce(broker.NoticeProcess, two, "two")
+		one.Drain()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := one.Left(); got != 0 {
+			t.Errorf("%d rooms left with the worker that drains, want 0", got)
+		}
+		w.join("r", "ann")
+		w.awaitType("$joined", 1)
+		one.end()
+		two.end()
+	})
+}
+
+func TestAClosedRoomWhoseQueueDoesNotAnswerHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, tallyGame(handlers.Policy{Grace: time.Hour}, 0))
+		w.room("over")
+		rec, err := w.store.TakeUp(t.Context(), "over")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.store.Commit(t.Context(), &store.Commit{Room: "over", Term: rec.Term, Epoch: rec.Epoch, State: store.Closed}); err != nil {
+			t.Fatal(err)
+		}
+		p := w.start(func(p *process) { p.beforeConsume = stuck("over") }, func(c *worker.Config) { c.Look = time.Second })
+		time.Sleep(10 * time.Second)
+		w.room("r", "ann") // nobody announces it, so that only a look finds it
+		w.listen("r")
+		w.join("r", "ann")
+		w.awaitType("$joined", 1)
+		p.end()
+	})
+}
