@@ -149,6 +149,15 @@ type Feed interface {
 	Close() error
 }
 
+// Retirer is what a back end has that can do without the queues of rooms that sleep. Safe for concurrent use.
+type Retirer interface {
+	// Retire removes the room's server queue if nothing is in it, neither waiting nor unacked, and reports whether there is
+	// none now. Its consumers get ErrLost. Unlike after Delete the queue may be there again after the death of the process.
+	Retire(ctx context.Context, room string) (gone bool, err error)
+	// Opened lists the rooms that have a server queue at the moment, in no order.
+	Opened(ctx context.Context) ([]string, error)
+}
+
 // Broker is everything a back end has.
 type Broker interface {
 	Rooms

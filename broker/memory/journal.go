@@ -244,8 +244,25 @@ func (j *journal) ack(k *kept, n int) {
 func (j *journal) delete(k *kept) *batch {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.closed || j.rooms[k.number] != k {
+	if !j.endLocked(k) {
 		return nil
+	}
+	return j.batchLocked()
+}
+
+// retire is delete for whom nobody waits: after a crash the room may be there, with nothing in it.
+func (j *journal) retire(k *kept) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.endLocked(k) {
+		j.rideLocked(ackDelay)
+	}
+}
+
+// endLocked notes the end of a room, and reports false when it had ended, or the journal has.
+func (j *journal) endLocked(k *kept) bool {
+	if j.closed || j.rooms[k.number] != k {
+		return false
 	}
 	delete(j.rooms, k.number)
 	j.live -= roomSize(k.name)
@@ -253,7 +270,7 @@ func (j *journal) delete(k *kept) *batch {
 		j.live -= k.held.pop().size
 	}
 	j.pending = appendDelete(j.frameLocked(), k.number)
-	return j.batchLocked()
+	return true
 }
 
 func (j *journal) frameLocked() []byte {

@@ -17,7 +17,10 @@ import (
 	"github.com/madang-games/madang/broker"
 )
 
-var _ broker.Broker = (*Broker)(nil)
+var (
+	_ broker.Broker  = (*Broker)(nil)
+	_ broker.Retirer = (*Broker)(nil)
+)
 
 // Config of a Broker. The zero value works.
 type Config struct {
@@ -190,6 +193,47 @@ func (b *Broker) Delete(ctx context.Context, name string) error {
 		return nil
 	}
 	return written.wait(ctx)
+}
+
+// Retire removes the room's queue if nothing is in it.
+func (b *Broker) Retire(ctx context.Context, name string) (gone bool, err error) {
+	if err := b.usable(ctx); err != nil {
+		return false, err
+	}
+	sh := b.system.shard(name)
+	sh.mu.Lock()
+	r := sh.rooms[name]
+	if r == nil {
+		sh.mu.Unlock()
+		return true, nil
+	}
+	lost, gone := r.retire() // under the lock, as in Delete
+	if gone {
+		delete(sh.rooms, name)
+	}
+	sh.mu.Unlock()
+	for _, p := range lost {
+		p.broker.forget(p)
+		p.wake()
+	}
+	return gone, nil
+}
+
+// Opened lists the rooms that have a queue.
+func (b *Broker) Opened(ctx context.Context) ([]string, error) {
+	if err := b.usable(ctx); err != nil {
+		return nil, err
+	}
+	var names []string
+	for i := range b.system.shards {
+		sh := &b.system.shards[i]
+		sh.mu.RLock()
+		for name := range sh.rooms {
+			names = append(names, name)
+		}
+		sh.mu.RUnlock()
+	}
+	return names, nil
 }
 
 // Send puts m into its room's queue.

@@ -95,14 +95,33 @@ func (r *room) leave(p *pipe, why error) (wake func()) {
 func (r *room) delete() (lost []*pipe, written *batch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	lost = r.endLocked()
+	if r.journal != nil {
+		written = r.journal.delete(r.kept)
+	}
+	return lost, written
+}
+
+// retire is delete if the room holds nothing; nobody waits for the disk.
+func (r *room) retire() (lost []*pipe, gone bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.waiting.n > 0 || slices.ContainsFunc(r.line, func(p *pipe) bool { return p.unacked.n > 0 }) {
+		return nil, false
+	}
+	if r.journal != nil {
+		r.journal.retire(r.kept)
+	}
+	return r.endLocked(), true
+}
+
+// endLocked empties the room and returns its consumers, which have lost it.
+func (r *room) endLocked() (lost []*pipe) {
 	lost = r.line
 	for _, p := range lost {
 		p.err = broker.ErrLost
 		p.unacked = ring[*broker.Message]{}
 	}
 	r.deleted, r.line, r.waiting = true, nil, ring[entry]{}
-	if r.journal != nil {
-		written = r.journal.delete(r.kept)
-	}
-	return lost, written
+	return lost
 }
