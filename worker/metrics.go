@@ -17,7 +17,7 @@ type counts struct {
 	dead, hung, orphans           prometheus.Counter
 	ticksMissed                   prometheus.Counter
 	tickDelay                     prometheus.Observer
-	takenUp, slept                prometheus.Counter
+	takenUp, slept, retired       prometheus.Counter
 	commits, commitErrors         prometheus.Counter
 	refused                       func(code string) // counts a refusal
 	dropped                       func(reason string)
@@ -85,6 +85,7 @@ func (m *metrics) of(k key) counts {
 		tickDelay:    m.tickDelay.WithLabelValues(game...),
 		takenUp:      with(m.dropped, "taken_up"),
 		slept:        with(m.dropped, "slept"),
+		retired:      with(m.dropped, "retired"),
 		commits:      with(m.commits, "done"),
 		commitErrors: with(m.commits, "failed"),
 		refused:      func(code string) { with(m.refused, code).Inc() },

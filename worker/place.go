@@ -75,7 +75,7 @@ func (r *room) consume(signal <-chan struct{}, rank int) error {
 	pipe, err := r.w.broker.Consume(ctx, consumption)
 	switch {
 	case errors.Is(err, broker.ErrNoRoom):
-		if err = r.open(ctx); err == nil {
+		if err = r.openToConsume(ctx); err == nil {
 			pipe, err = r.w.broker.Consume(ctx, consumption)
 		}
 	case errors.Is(err, broker.ErrDead):
@@ -84,6 +84,8 @@ func (r *room) consume(signal <-chan struct{}, rank int) error {
 		}
 	}
 	switch {
+	case errors.Is(err, errRetired):
+		return err
 	case err != nil && ctx.Err() != nil: // the room is another's, or this worker takes nothing new
 		return nil
 	case err != nil:
@@ -128,17 +130,38 @@ func (r *room) reopen(ctx context.Context, why error) error {
 	return nil
 }
 
-// open makes the room's queue if the room lives. The second look finds a room that has been closed and whose queue
-// was deleted just before it was made again.
-func (r *room) open(ctx context.Context) error {
-	if err := r.lives(ctx); err != nil {
+// openToConsume is open, but for a room that sleeps and that nobody has anything for. One that sleeps is woken at once, so
+// that it is awake when its message comes.
+func (r *room) openToConsume(ctx context.Context) error {
+	is, err := r.lives(ctx)
+	if err != nil {
 		return err
 	}
+	if !is.Asleep.IsZero() {
+		if !r.isWanted() {
+			return errRetired
+		}
+		r.owes = true
+	}
+	return r.openLiving(ctx)
+}
+
+// open makes the room's queue if the room lives.
+func (r *room) open(ctx context.Context) error {
+	if _, err := r.lives(ctx); err != nil {
+		return err
+	}
+	return r.openLiving(ctx)
+}
+
+// openLiving makes the queue of a room that was found to live. The second look finds a room that has been closed and whose
+// queue was deleted just before it was made again.
+func (r *room) openLiving(ctx context.Context) error {
 	err := r.w.broker.Open(ctx, broker.Spec{Room: r.id, Durability: r.game.keep.durability(), Bound: r.game.policy.Queue})
 	if err != nil {
 		return fmt.Errorf("open queue: %w", err)
 	}
-	if err = r.lives(ctx); errors.Is(err, errGone) {
+	if _, err = r.lives(ctx); errors.Is(err, errGone) {
 		if err := r.w.broker.Delete(ctx, r.id); err != nil {
 			return fmt.Errorf("delete queue: %w", err)
 		}
@@ -146,13 +169,13 @@ func (r *room) open(ctx context.Context) error {
 	return err
 }
 
-func (r *room) lives(ctx context.Context) error {
+func (r *room) lives(ctx context.Context) (store.Room, error) {
 	is, err := r.w.store.Room(ctx, r.id)
 	switch {
 	case errors.Is(err, store.ErrNotFound), err == nil && is.State == store.Closed:
-		return errGone
+		return is, errGone
 	case err != nil:
-		return fmt.Errorf("look room up: %w", err)
+		return is, fmt.Errorf("look room up: %w", err)
 	}
-	return nil
+	return is, nil
 }

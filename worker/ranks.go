@@ -3,12 +3,14 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/store"
 )
 
 const (
@@ -46,7 +48,7 @@ func (w *Worker) watch(ctx context.Context) error {
 			return nil
 		case room := <-opened:
 			if g := w.games[key{room.Game, room.Version}]; g != nil {
-				w.assign(g, room.Room, w.rankOf(room.Room, g, w.present()))
+				w.assign(g, room.Room, w.rankOf(room.Room, g, w.present()), true)
 			}
 		case <-expire.C:
 			w.expire(&trusted)
@@ -132,8 +134,8 @@ func (w *Worker) rankOf(room string, g *game, present []broker.Process) int {
 	return rank
 }
 
-// assign gives the room the rank.
-func (w *Worker) assign(g *game, id string, rank int) *room {
+// assign gives the room the rank. wanted: somebody has something for it, so that it gets a queue even if it sleeps.
+func (w *Worker) assign(g *game, id string, rank int, wanted bool) *room {
 	for {
 		w.mu.Lock()
 		r := w.rooms[id]
@@ -146,6 +148,9 @@ func (w *Worker) assign(g *game, id string, rank int) *room {
 			w.rooms[id] = r
 		}
 		w.mu.Unlock()
+		if wanted {
+			r.want()
+		}
 		if r.setRank(rank) {
 			return r
 		}
@@ -189,13 +194,12 @@ func (w *Worker) repeat(ctx context.Context, every time.Duration, again chan str
 	}
 }
 
-// lookAtLive ranks every live room of the worker's games, and wakes those that want it and are minded by nobody here. A
-// room that does not live any more is let go: the broker need not have told its consumers that the queue is gone.
+// lookAtLive ranks every room of the worker's games that is neither over nor asleep, and wakes those that want it and are
+// minded by nobody here. A room that does not live any more is let go: the broker need not have told its consumers that the
+// queue is gone.
 func (w *Worker) lookAtLive(ctx context.Context) error {
-	present := w.present()
-	before := map[*room]bool{} // that may turn out not to live any more
-	w.each(func(r *room) { before[r] = true })
-	var leaving, asleep []*room
+	l := &looked{w: w, present: w.present(), before: map[*room]bool{}}
+	w.each(func(r *room) { l.before[r] = true })
 	for _, g := range w.games {
 		for after := ""; ; {
 			page, err := w.store.LiveRooms(ctx, g.name, g.version, after, pageSize)
@@ -203,20 +207,7 @@ func (w *Worker) lookAtLive(ctx context.Context) error {
 				return fmt.Errorf("list live rooms: %w", err)
 			}
 			for _, live := range page {
-				rank := w.rankOf(live.ID, g, present)
-				r := w.held(live.ID)
-				switch {
-				case r == nil || !worse(r.ranked(), rank):
-					r = w.assign(g, live.ID, rank)
-				case r.minded.Load():
-					leaving = append(leaving, r)
-				default:
-					asleep = append(asleep, r)
-				}
-				delete(before, r)
-				if r != nil && rank == first && live.Wake && !r.minded.Load() {
-					r.wakeUp()
-				}
+				l.place(g, live)
 			}
 			if len(page) < pageSize {
 				break
@@ -224,11 +215,51 @@ func (w *Worker) lookAtLive(ctx context.Context) error {
 			after = page[len(page)-1].ID
 		}
 	}
-	for r := range before {
-		r.setRank(nowhere)
+	for r := range l.before { // over, or asleep and perhaps about to be woken
+		is, err := w.store.Room(ctx, r.id)
+		switch {
+		case errors.Is(err, store.ErrNotFound), err == nil && is.State == store.Closed:
+			r.setRank(nowhere)
+		case err != nil:
+			return fmt.Errorf("look room up: %w", err)
+		default:
+			l.place(r.game, store.LiveRoom{ID: r.id})
+		}
 	}
-	w.handAll(ctx, append(leaving, asleep...))
+	if err := w.wakeDue(ctx, l.present); err != nil {
+		return err
+	}
+	if err := w.lookAtOpened(ctx, l.present); err != nil {
+		return err
+	}
+	w.handAll(ctx, append(l.leaving, l.asleep...))
 	return nil
+}
+
+// looked is what a look finds.
+type looked struct {
+	w               *Worker
+	present         []broker.Process
+	before          map[*room]bool // that the worker had, and were not found yet
+	leaving, asleep []*room        // to be handed over
+}
+
+func (l *looked) place(g *game, live store.LiveRoom) {
+	rank := l.w.rankOf(live.ID, g, l.present)
+	r := l.w.held(live.ID)
+	switch {
+	case r == nil || !worse(r.ranked(), rank):
+		r = l.w.assign(g, live.ID, rank, false)
+	case r.minded.Load():
+		l.leaving = append(l.leaving, r)
+	default:
+		l.asleep = append(l.asleep, r)
+	}
+	delete(l.before, r)
+	// Where a sleeping room costs nothing, each that is not asleep is woken once, to find out whether it may.
+	if r != nil && rank == first && !r.minded.Load() && (live.Wake || l.w.retirer != nil) {
+		r.wakeUp()
+	}
 }
 
 // sweepOn sweeps closed rooms until ctx ends, apart from the looks at live ones: those must not wait for the queue of a room that

@@ -45,6 +45,7 @@ type room struct {
 	rank   int
 	signal chan struct{} // of the goroutine; nil while there is none
 	gone   bool          // no goroutine may start any more
+	wanted bool          // somebody has had something for it since it was last taken up
 	moved  chan struct{} // closed when the room has been handed over; nil while nobody waits for it
 	stop   func()        // ends the wait for the queue; nil: there is none
 	// gateways of the players that it had when it went to sleep here
@@ -208,6 +209,11 @@ func (r *room) run(signal <-chan struct{}) {
 		case errors.Is(err, errAbandoned):
 			abandoned = true
 			return
+		case errors.Is(err, errRetired):
+			r.close()
+			if r.forgetRetired() {
+				return
+			}
 		case errors.Is(err, errGone), errors.Is(err, broker.ErrClosed), r.w.work.Err() != nil:
 			r.drop(err)
 			r.forget()
@@ -276,7 +282,7 @@ func (r *room) sendWake() error {
 	if ctx.Err() != nil {
 		ctx = r.w.work
 	}
-	wake := &broker.Message{Room: r.id, Kind: broker.Wake, Time: r.w.now()}
+	wake := &broker.Message{Room: r.id, Kind: broker.Wake, Time: r.w.now(), Unawaited: true}
 	err := r.w.broker.Send(ctx, wake)
 	if errors.Is(err, broker.ErrNoRoom) { // a node of the broker may not know what another one does
 		if err = r.open(ctx); err == nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/store"
@@ -227,7 +228,8 @@ func (r *room) ask(c *store.Commit) (done, closed bool, err error) {
 // shows reports whether the record of a room that is not closed tells that c has happened. A commit that keeps nothing new
 // may be done again.
 func shows(rec *store.Record, c *store.Commit) bool {
-	if c.Memory == nil && c.Log == nil || c.State == store.Closed && !c.IfEmpty {
+	// Asking has woken the room in the store; to let it sleep again changes nothing else.
+	if c.Memory == nil && c.Log == nil || c.State == store.Closed && !c.IfEmpty || !c.Asleep.IsZero() {
 		return false
 	}
 	return rec.Epoch == c.Epoch && rec.N == c.N && rec.Published == c.Published &&
@@ -299,13 +301,17 @@ func (r *room) save() error {
 
 // letGo leaves the record such that the room can go on from it where it stands, in the same epoch. Afterwards the room
 // plays nothing: it goes to sleep, or is handed over.
-func (r *room) letGo() error {
+func (r *room) letGo() error { return r.letGoUntil(time.Time{}) }
+
+// letGoUntil is letGo of a room that sleeps until then without a queue; zero: that has one.
+func (r *room) letGoUntil(asleep time.Time) error {
 	a := r.awake
 	to := r.newCommit()
 	to.Wake = a.wants()
 	to.Published = a.published
+	to.Asleep = asleep
 	if r.game.keep == durable {
-		if to.Published == a.noted && to.Wake == a.wake {
+		if to.Published == a.noted && to.Wake == a.wake && asleep.IsZero() {
 			return nil
 		}
 	} else if len(a.line.ring) > 0 {
@@ -323,8 +329,14 @@ func (r *room) letGo() error {
 
 // sleep lets the room go from memory. Its next message brings it back, or a timer that asks for one.
 func (r *room) sleep() error {
-	if err := r.letGo(); err != nil {
+	until := r.retireUntil()
+	if err := r.letGoUntil(until); err != nil {
 		return err
+	}
+	if !until.IsZero() {
+		if err := r.retire(); err != nil {
+			return err
+		}
 	}
 	if at, ok := r.awake.NextFire(); ok {
 		r.setAlarm(at)

@@ -65,6 +65,9 @@ func (r *room) takeUp() error {
 	if err != nil {
 		return err
 	}
+	r.mu.Lock()
+	r.wanted = false
+	r.mu.Unlock()
 	if rec.Room.State == store.Closed {
 		return r.bury(broker.Position{Epoch: rec.Epoch, N: rec.N + 1}, rec.Term)
 	}
@@ -74,10 +77,12 @@ func (r *room) takeUp() error {
 		return fmt.Errorf("load memory: %w", err)
 	}
 	now := r.w.now()
-	if !r.known { // nobody could come back to it while no process had it
+	// Nobody could come back to it while no process had it. But one that slept in good order was there for them, if it has not
+	// slept over what it was to be woken for.
+	if !r.known && !rec.Room.Asleep.After(r.w.watching) {
 		inst.HoldAgain(now)
-		r.known = true
 	}
+	r.known = true
 	a := &awake{
 		Instance: inst, term: rec.Term, noted: rec.Published, published: rec.Published, saved: now, active: now,
 		condemned: rec.Condemned,

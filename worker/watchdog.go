@@ -136,7 +136,7 @@ func (r *room) abandon(ev *handlers.Event, d *broker.Delivery, took time.Duratio
 		r.w.log.Debug("pipe closed badly", "room", r.id, "error", err)
 	}
 	if rank != nowhere && r.w.taking.Err() == nil {
-		if next := r.w.assign(r.game, r.id, rank); next != nil {
+		if next := r.w.assign(r.game, r.id, rank, true); next != nil {
 			next.wakeUp()
 		}
 	}

@@ -25,7 +25,7 @@ import (
 	"github.com/madang-games/madang/store"
 )
 
-// Broker is what a worker needs of a broker.
+// Broker is what a worker needs of a broker. Where it is a [broker.Retirer], rooms without players sleep without a queue.
 type Broker interface {
 	broker.Rooms
 	broker.Queues
@@ -39,6 +39,7 @@ type Store interface {
 	Room(ctx context.Context, id string) (store.Room, error)
 	Seat(ctx context.Context, room, user string) (store.Seat, error)
 	LiveRooms(ctx context.Context, game, version, after string, limit int) ([]store.LiveRoom, error)
+	DueRooms(ctx context.Context, game, version string, before time.Time, after store.DueRoom, limit int) ([]store.DueRoom, error)
 	Unswept(ctx context.Context, limit int) ([]string, error)
 	Swept(ctx context.Context, room string) error
 	ForgetFarewells(ctx context.Context, now time.Time, limit int) (rooms int, err error)
@@ -64,7 +65,8 @@ type Config struct {
 	// Standby is how long after the first-ranked worker the second one begins to consume a room, so that the first
 	// is the active one. Default 300 ms.
 	Standby time.Duration
-	// Look is the time between two full looks at the store. Default 30 s. Closed rooms whose queue may still be there
+	// Look is the time between two full looks at the store. Default 30 s. Rooms whose next timer is due in less than four of
+	// them don't give their queue up. Closed rooms whose queue may still be there
 	// are looked for six times as often, and swept when they are found a second time.
 	Look time.Duration
 	// Farewell is how long the last outputs of a room are kept after it has closed, for players whose connection was cut just
@@ -77,6 +79,7 @@ type Config struct {
 // Worker plays rooms. Its methods are safe for concurrent use.
 type Worker struct {
 	broker  Broker
+	retirer broker.Retirer // the broker, if it is one
 	store   Store
 	log     *slog.Logger
 	now     func() time.Time
@@ -176,6 +179,7 @@ func New(c Config) (*Worker, error) {
 		again:      make(chan struct{}, 1),
 		asked:      make(chan struct{}, 1),
 	}
+	w.retirer, _ = c.Broker.(broker.Retirer)
 	if w.log == nil {
 		w.log = slog.Default()
 	}

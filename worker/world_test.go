@@ -263,14 +263,22 @@ func number(t testing.TB, o *broker.Output) int {
 	return s.N
 }
 
-// tell sends a message, which the broker holds afterwards.
+// tell sends a message, which the broker holds afterwards. As a gateway does, it asks for a queue that is not there.
 func (w *world) tell(m *broker.Message) {
 	w.t.Helper()
 	if m.Time.IsZero() {
 		m.Time = time.Now()
 	}
-	if err := w.broker.Send(w.t.Context(), m); err != nil {
-		w.t.Fatal(err)
+	for try := 0; ; try++ {
+		err := w.broker.Send(w.t.Context(), m)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, broker.ErrNoRoom) || try == 1000 {
+			w.t.Fatal(err)
+		}
+		w.announceRoom(m.Room)
+		time.Sleep(time.Millisecond)
 	}
 }
 
