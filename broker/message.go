@@ -96,6 +96,9 @@ type Output struct {
 	Request uint64 // the Seq of To[0]'s message that it answers; 0: none
 	Conn    string // Again: the connection it is for
 	Attempt string // Replay, Snapshot, Live: the subscribing it is for
+	// Prev, in a Replay or Live, is the number of what the answer gives before this, or else its Resume's: who stands below it has
+	// not got all of the answer.
+	Prev uint64
 	// Latest: of such outputs of one Type that wait for a subscriber only the newest need reach it. It has no Request.
 	Latest bool
 	Code   string // the stable word of a refusal, for Type "error"

@@ -319,8 +319,11 @@ func (r *room) putLocked(sub *subscription, p packet) int {
 
 func (r *room) replayLocked(e *encoding) int {
 	sub := r.attempts[e.o.Attempt]
-	if sub == nil || !e.o.MayHear(sub.s.user.User) ||
-		e.o.At.Epoch == sub.resume.Epoch && e.o.At.N <= sub.resume.N {
+	if sub == nil || e.o.At.Epoch == sub.resume.Epoch && e.o.At.N <= sub.resume.N || r.missedLocked(sub, e.o) {
+		return 0
+	}
+	if !e.o.MayHear(sub.s.user.User) {
+		sub.resume = e.o.At
 		return 0
 	}
 	r.touched = append(r.touched, sub.s)
@@ -339,11 +342,24 @@ func (r *room) replayLocked(e *encoding) int {
 	return 1
 }
 
+// missedLocked reports whether something of an answer is missing before o, which is of it. Then the subscription is attached
+// again from where it is: a node of the broker that stood still or fell away may have dropped what had been confirmed.
+func (r *room) missedLocked(sub *subscription, o *broker.Output) bool {
+	if o.At.Epoch != sub.resume.Epoch || o.Prev <= sub.resume.N {
+		return false
+	}
+	r.hub.g.metrics.holes.Inc()
+	r.hub.g.log.Warn("outputs of a room's answer are missing; its subscriber is attached again", "room", r.id, "conn", sub.s.id,
+		"have", formatPosition(sub.resume), "follows", o.Prev, "got", formatPosition(o.At))
+	r.attachLocked(sub)
+	return true
+}
+
 // answerLocked makes the subscription live whose attempt this is. One that is behind what has been passed over
 // meanwhile can't be: it waits for the next attempt.
 func (r *room) answerLocked(e *encoding) int {
 	sub := r.attempts[e.o.Attempt]
-	if sub == nil || e.o.At != r.at {
+	if sub == nil || e.o.At != r.at || e.o.Part == broker.Live && r.missedLocked(sub, e.o) {
 		return 0
 	}
 	r.forgetAttemptLocked(sub)

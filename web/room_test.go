@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -214,6 +215,43 @@ func TestHoleIsFilled(t *testing.T) {
 			c.silent()
 		}
 	})
+}
+
+// Of an answer any part may be lost, by which its rest comes from a place that the subscriber has not reached.
+func TestAnAnswerThatIsNotWholeIsAskedForAgain(t *testing.T) {
+	at := func(n uint64) broker.Position { return broker.Position{Epoch: 1, N: n} }
+	for name, lost := range map[string][]uint64{"the first": {2}, "one in the midst": {3}, "the last": {4}, "all": {2, 3, 4}} {
+		t.Run(name, func(t *testing.T) {
+			play(t, web.Config{}, func(b *bench) {
+				r := b.open()
+				r.say("one", "two", "three", "four")
+				tries := 0
+				r.answer = func(m *broker.Message) []*broker.Output {
+					tries++
+					var outs []*broker.Output
+					for i, said := range []string{"two", "three", "four"} {
+						n := uint64(i + 2)
+						if n <= m.Resume.N || tries == 1 && slices.Contains(lost, n) {
+							continue
+						}
+						outs = append(outs, &broker.Output{Part: broker.Replay, At: at(n), Prev: n - 1, Type: "said", Body: []byte(said)})
+					}
+					return append(outs, &broker.Output{Part: broker.Live, At: at(4), Prev: 4})
+				}
+				ann := b.signIn("ann")
+				ann.send("SUBSCRIBE\nid:s1\ndestination:/topic/room.r1\nresume:1-1\n\n\x00")
+				synctest.Wait()
+				r.say("five")
+				for _, said := range []string{"two", "three", "four", "five"} {
+					ann.message("said", said)
+				}
+				ann.silent()
+				if tries != 2 {
+					t.Errorf("%d answers, want 2", tries)
+				}
+			})
+		})
+	}
 }
 
 func TestNothingPassesBeforeTheAnswer(t *testing.T) {

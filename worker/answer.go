@@ -22,13 +22,15 @@ func (r *room) answerAttach(ev *handlers.Event, d *broker.Delivery) error {
 	if !ok {
 		return r.answerSnapshot(ev, d)
 	}
+	prev := m.Resume.N
 	for _, e := range heard(missed, m.User) {
 		o := *e.Output
-		o.Part, o.Term, o.Attempt = broker.Replay, a.term, m.Attempt
+		o.Part, o.Term, o.Attempt, o.Prev = broker.Replay, a.term, m.Attempt, prev
 		a.change.out = append(a.change.out, &o)
+		prev = o.At.N
 	}
 	a.change.out = append(a.change.out, &broker.Output{
-		Room: r.id, Part: broker.Live, Term: a.term, At: a.line.at, To: []string{m.User}, Attempt: m.Attempt,
+		Room: r.id, Part: broker.Live, Term: a.term, At: a.line.at, To: []string{m.User}, Attempt: m.Attempt, Prev: prev,
 		Handled: a.Handled(m.User), Time: at,
 	})
 	return nil

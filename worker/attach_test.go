@@ -42,7 +42,14 @@ func TestAttachIsAnswered(t *testing.T) {
 			if got != c.want {
 				t.Errorf("attach was given %s, want %s", got, c.want)
 			}
+			prev := c.resume.N // each tells what comes before it, so that its subscriber sees what is missing
 			for _, o := range heard {
+				if o.Attempt == "try-1" && o.Part != broker.Snapshot {
+					if o.Prev != prev {
+						t.Errorf("%v of the answer follows %d, want %d", o.At, o.Prev, prev)
+					}
+					prev = o.At.N
+				}
 				if o.Attempt == "try-1" && o.Part != broker.Replay && (o.Handled != said10 || len(o.To) != 1 || o.To[0] != "bob") {
 					t.Errorf("answer has handled %d for %v, want %d for bob", o.Handled, o.To, said10)
 				}

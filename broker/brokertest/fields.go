@@ -71,7 +71,7 @@ func testOutputFields(t *testing.T, w *world) {
 			To: []string{"u-1", "마당", ""}, Request: 8, Conn: "c-1", Attempt: "a-1", Code: "illegal_move", Unseat: "u-2",
 			Handled: 12, Time: someTime, ContentType: "application/json", Body: binary,
 		},
-		{Room: "r", Part: broker.Replay, At: broker.Position{Epoch: 1, N: 1}, To: []string{"u"}, Attempt: "a", Type: "t", Body: binary},
+		{Room: "r", Part: broker.Replay, At: broker.Position{Epoch: 1, N: 1}, To: []string{"u"}, Attempt: "a", Prev: 7, Type: "t", Body: binary},
 		{Room: "r", Part: broker.Snapshot, At: broker.Position{Epoch: 1}, To: []string{"u"}, Attempt: "a", Type: "$snapshot", Handled: 1},
 		{Room: "r", Part: broker.Live, At: broker.Position{Epoch: 1, N: 1}, Attempt: "a"},
 		{Room: "r", Part: broker.Line, At: broker.Position{Epoch: 1, N: 2}, To: []string{"u"}, Type: "frame", Latest: true},

@@ -22,6 +22,7 @@ const (
 	hConn    = "conn"
 	hConnSeq = "conn-seq"
 	hAttempt = "attempt"
+	hPrev    = "prev"
 	hResume  = "resume"
 	hReason  = "reason"
 	hMillis  = "timestamp_in_ms" // the property timestamp has seconds only
@@ -104,6 +105,7 @@ func encodeOutput(o *broker.Output) (amqp.Publishing, error) {
 	h.number(hRequest, o.Request)
 	h.text(hConn, o.Conn)
 	h.text(hAttempt, o.Attempt)
+	h.number(hPrev, o.Prev)
 	h.text(hCode, o.Code)
 	h.text(hUnseat, o.Unseat)
 	h.number(hHandled, o.Handled)
@@ -125,6 +127,7 @@ func decodeOutput(room string, d *amqp.Delivery) *broker.Output {
 		Request: h.asNumber(hRequest),
 		Conn:    h.asText(hConn),
 		Attempt: h.asText(hAttempt),
+		Prev:    h.asNumber(hPrev),
 		Code:    h.asText(hCode),
 		Unseat:  h.asText(hUnseat),
 		Handled: h.asNumber(hHandled),
