@@ -124,7 +124,7 @@ func (a *Admin) retryLetter(c *Context, _ because) (_ struct{}, _ deed, err erro
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, retryTime)
 	defer cancel()
-	err = RetryDeadLetter(ctx, a.store, a.service.config.Broker, &l)
+	err = RetryDeadLetter(ctx, a.store, a.service.config.Broker, a.service.askForQueue, &l)
 	if refused := (*RetryError)(nil); errors.As(err, &refused) {
 		err = notRetried[refused.Code].because("It can't be retried: %s.", refused.Text)
 	}

@@ -26,11 +26,8 @@ func (r *Runner) tellRoom(ctx context.Context, j *store.JobStatus) {
 		m.Reason = jobFailed
 		m.Body, _ = json.Marshal(j.Failed)
 	}
-	err := r.config.Broker.Send(ctx, m)
-	if errors.Is(err, broker.ErrNoRoom) {
-		err = r.missing(ctx, j, err)
-	}
-	if err == nil {
+	err := sendAwake(ctx, r.config.Broker, m, func() error { return r.missing(ctx, j) })
+	if err == nil || errors.Is(err, errRoomOver) {
 		err = r.config.Store.JobTold(ctx, j.ID)
 	}
 	if err != nil && r.work.Err() == nil {
@@ -38,21 +35,24 @@ func (r *Runner) tellRoom(ctx context.Context, j *store.JobStatus) {
 	}
 }
 
-// missing is nil when the room is over, and its job of no interest; else it asks for a worker that opens the queue.
-func (r *Runner) missing(ctx context.Context, j *store.JobStatus, why error) error {
+// errRoomOver: the room is over, and its job of no interest.
+var errRoomOver = errors.New("the room is over")
+
+// missing asks for a worker that opens the queue of the job's room.
+func (r *Runner) missing(ctx context.Context, j *store.JobStatus) error {
 	room, err := r.config.Store.Room(ctx, j.Room)
 	switch {
 	case errors.Is(err, store.ErrNotFound), err == nil && room.State == store.Closed:
 		r.log.Info("job ended after its room", "room", j.Room, "job", j.Name, "id", j.ID)
-		return nil
+		return errRoomOver
 	case err != nil:
 		return err
 	}
-	return errors.Join(why, r.service.post(ctx, broker.NoticeRoom, broker.RoomOpened{Room: room.ID, Game: room.Game, Version: room.Version}))
+	return r.service.askForQueue(ctx, room)
 }
 
-// tellRooms tells rooms whose jobs have ended a while ago, the oldest first. One that can't be told holds up none of the others for
-// longer than the broker takes to say so.
+// tellRooms tells rooms whose jobs have ended a while ago, the oldest first. One that can't be told holds up the others for no
+// longer than the broker takes to say so, or for half a second when nobody opens its queue.
 func (r *Runner) tellRooms(ctx context.Context) {
 	before := time.Now().Add(-jobLook) // by the store's clock
 	var last store.JobStatus

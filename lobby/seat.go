@@ -26,8 +26,12 @@ func (s *Service) deliver(ctx context.Context, room store.Room, m *broker.Messag
 		}
 	}
 	// A worker that plays this version may have to open the queue if we can't, so it hears of the room in any case.
-	notice := broker.RoomOpened{Room: room.ID, Game: room.Game, Version: room.Version}
-	return errors.Join(err, s.post(ctx, broker.NoticeRoom, notice))
+	return errors.Join(err, s.askForQueue(ctx, room))
+}
+
+// askForQueue has a worker that plays the room's version open its queue, and wake it.
+func (s *Service) askForQueue(ctx context.Context, room store.Room) error {
+	return s.post(ctx, broker.NoticeRoom, broker.RoomOpened{Room: room.ID, Game: room.Game, Version: room.Version})
 }
 
 // errForeign: only a worker of the room's version knows how to open its queue.

@@ -21,6 +21,10 @@ const (
 
 	// openTime is how long a message waits for a worker to open its room's queue.
 	openTime = 10 * time.Second
+	// openTry is how long after it has asked for a queue it tries again at first: a room that sleeps is back within milliseconds.
+	openTry = 500 * time.Microsecond
+	// openAsk is how long it waits at least before it asks again.
+	openAsk = 50 * time.Millisecond
 )
 
 // send gives a player's message to the room's queue, and answers its receipt once the broker holds it.
@@ -213,7 +217,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 // m by its marks. It asks for a queue that is not there. A *refusal says why the message will not be taken; other
 // errors are ctx's, or that the broker is closed.
 func (g *Gateway) send(ctx context.Context, m *broker.Message) error {
-	var opening time.Time
+	var opening, asked time.Time
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		err := g.broker.Send(ctx, m)
 		switch {
@@ -225,12 +229,15 @@ func (g *Gateway) send(ctx context.Context, m *broker.Message) error {
 			return refuseQueueFull
 		case errors.Is(err, broker.ErrNoRoom):
 			if opening.IsZero() {
-				opening = time.Now()
+				opening, wait = time.Now(), openTry
 			} else if time.Since(opening) >= openTime {
 				return refuseRoomAway
 			}
-			if why := g.wake(ctx, m.Room); why != nil {
-				return why
+			if time.Since(asked) >= openAsk {
+				asked = time.Now()
+				if why := g.wake(ctx, m.Room); why != nil {
+					return why
+				}
 			}
 		default:
 			g.log.Debug("sending to a room again", "room", m.Room, "conn", m.Conn, "err", err)

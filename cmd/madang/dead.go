@@ -164,7 +164,7 @@ func (c *deadRetryCmd) Run(ctx context.Context, d *deadCmd) (err error) {
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	return d.each(ctx, s, &c.deadChoice, "retried", func(ctx context.Context, id string) error {
-		return retryDead(ctx, s, b, id)
+		return retryDead(ctx, s, b, d.wake(b), id)
 	})
 }
 
@@ -172,7 +172,7 @@ func (c *deadRetryCmd) Run(ctx context.Context, d *deadCmd) (err error) {
 // is one.
 func (d *deadCmd) reach(ctx context.Context) (broker.Broker, error) {
 	log := slog.New(slog.DiscardHandler)
-	if len(d.Broker) == 1 && d.Broker[0] == "memory" {
+	if d.embedded() {
 		journal := filepath.Join(d.Data, "rooms.journal")
 		if _, err := os.Stat(journal); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("there is no embedded broker's journal %s; --data says where it is, or --broker where RabbitMQ is", journal)
@@ -195,13 +195,29 @@ func (d *deadCmd) reach(ctx context.Context) (broker.Broker, error) {
 	return b, nil
 }
 
+func (d *deadCmd) embedded() bool { return len(d.Broker) == 1 && d.Broker[0] == "memory" }
+
+// wake gives a room a queue. In the embedded broker's journal it is found, and its room woken, when madang is started.
+func (d *deadCmd) wake(b broker.Broker) func(context.Context, store.Room) error {
+	return func(ctx context.Context, room store.Room) error {
+		if d.embedded() {
+			return b.Open(ctx, broker.Spec{Room: room.ID})
+		}
+		notice, err := json.Marshal(broker.RoomOpened{Room: room.ID, Game: room.Game, Version: room.Version})
+		if err != nil {
+			return err
+		}
+		return b.Post(ctx, broker.Notice{Kind: broker.NoticeRoom, From: "madang dead", Body: notice, Time: time.Now()})
+	}
+}
+
 // retryDead retries a letter; see [lobby.RetryDeadLetter].
-func retryDead(ctx context.Context, s store.Store, b broker.Sender, id string) error {
+func retryDead(ctx context.Context, s store.Store, b broker.Sender, wake func(context.Context, store.Room) error, id string) error {
 	l, err := findDead(ctx, s, id)
 	if err != nil {
 		return err
 	}
-	if err := lobby.RetryDeadLetter(ctx, s, b, &l); err != nil {
+	if err := lobby.RetryDeadLetter(ctx, s, b, wake, &l); err != nil {
 		return fmt.Errorf("%s is kept: %w", id, err)
 	}
 	return nil
