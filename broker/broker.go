@@ -26,9 +26,9 @@ var (
 	// ErrLost: the consumer has lost its queue (connection gone, cancelled by the broker, closed). Everything it
 	// had taken and not acked goes back to the queue in the old order. Consume again.
 	ErrLost = errors.New("consumer lost its queue")
-	// ErrDead: the queue has a name and nothing behind it, for longer than any other fault lasts: the broker has lost the
-	// processes that answer for it, or was interrupted when it made them. Whatever it held can't be had. Deleting it and opening it
-	// again makes it usable, and gives up for good what it held, if it ever held anything.
+	// ErrDead: the queue does not answer, for longer than any other fault lasts, while others do: the broker was interrupted when
+	// it made the queue, or has lost what answers for it. Deleting it and opening it again makes it usable, and gives up for good
+	// what it held, if it ever held anything.
 	ErrDead = errors.New("room queue is dead")
 	// ErrClosed: the broker was closed by this process.
 	ErrClosed = errors.New("broker is closed")

@@ -79,9 +79,7 @@ func (r *room) consume(signal <-chan struct{}, rank int) error {
 			pipe, err = r.w.broker.Consume(ctx, consumption)
 		}
 	case errors.Is(err, broker.ErrDead):
-		if err = r.reopen(ctx, err); err == nil {
-			pipe, err = r.w.broker.Consume(ctx, consumption)
-		}
+		pipe, err = r.reopen(ctx, consumption, err)
 	}
 	switch {
 	case errors.Is(err, errRetired):
@@ -104,30 +102,32 @@ func (r *room) mayGive(stop func()) bool {
 	return r.rank != nowhere
 }
 
-// reopen makes a queue anew that is dead, if nobody has ever played the room: then the making of the queue was interrupted,
-// and it has never held anything. What a room that was played has in its queue may still be saved by those who run the
-// broker, so that is left to them. why is returned then.
-func (r *room) reopen(ctx context.Context, why error) error {
+// reopen makes a queue anew that is dead, if nothing has ever come out of the room: then the making of the queue was
+// interrupted, and it has never held anything. What a room that was played has in its queue may still be saved by those who run
+// the broker, so that is left to them. why is returned then.
+func (r *room) reopen(ctx context.Context, c broker.Consumption, why error) (broker.Pipe, error) {
 	rec, err := r.w.store.TakeUp(ctx, r.id)
 	switch {
 	case errors.Is(err, store.ErrNotFound), err == nil && rec.Room.State == store.Closed:
 		r.deleteQueue()
-		return errGone
+		return nil, errGone
 	case err != nil:
-		return fmt.Errorf("take up: %w", err)
-	case rec.Term > 1 && !r.unplayed:
-		return why
+		return nil, fmt.Errorf("take up: %w", err)
+	case rec.N > 0 || rec.Epoch > 1:
+		return nil, why
 	}
-	r.unplayed = true // whatever its term is from now on
+	// Another one may have made it anew just now.
+	if pipe, err := r.w.broker.Consume(ctx, c); !errors.Is(err, broker.ErrDead) {
+		return pipe, err
+	}
 	r.w.log.Warn("the making of a room's queue was interrupted: it is made anew", "room", r.id, "game", r.game.name, "error", why)
 	if err := r.w.broker.Delete(ctx, r.id); err != nil {
-		return fmt.Errorf("delete queue: %w", err)
+		return nil, fmt.Errorf("delete queue: %w", err)
 	}
 	if err := r.open(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	r.unplayed = false
-	return nil
+	return r.w.broker.Consume(ctx, c)
 }
 
 // openToConsume is open, but for a room that sleeps and that nobody has anything for. One that sleeps is woken at once, so

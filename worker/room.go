@@ -65,7 +65,6 @@ type room struct {
 	// The goroutine's alone.
 	pipe      broker.Pipe
 	known     bool              // it was awake here before
-	unplayed  bool              // its queue is being made anew, as nobody has ever played the room
 	aim       int               // the rank with which the pipe is, or is about to be, opened
 	notBefore time.Time         // to open it
 	yieldAt   time.Time         // the standby worker plays: when it makes way for the first one; zero: not

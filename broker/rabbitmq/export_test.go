@@ -13,3 +13,6 @@ func (b *Broker) TryOut(ctx context.Context, room string) error { return b.tryOu
 
 // SetDeadAfter sets how long a queue may be without any process before it is given up.
 func (b *Broker) SetDeadAfter(d time.Duration) { b.deadAfter = d }
+
+// PulseQueue is there as soon as somebody has consumed a queue, and is no room's.
+const PulseQueue = pulseQueue

@@ -49,7 +49,7 @@ func (b *Broker) Consume(ctx context.Context, c broker.Consumption) (broker.Pipe
 		if b.consumes.has(c.Room) {
 			err := b.tryOut(ctx, c.Room)
 			switch {
-			case b.consumes.isDead(c.Room, err, b.deadAfter):
+			case b.consumes.isDead(c.Room, err, b.deadAfter) && b.pulse(ctx) == nil:
 				return fmt.Errorf("%w: %s", broker.ErrDead, err.Error()) // its code would have it tried again
 			case err != nil:
 				if isCode(err, amqp.NotFound) && !passing(err) {
@@ -98,6 +98,9 @@ func (b *Broker) worker() (*link, error) {
 		}
 	}
 	if best == nil {
+		if len(b.workers) == 0 { // so that its queue is there before there is trouble
+			b.running.Go(func() { _ = b.pulse(b.ctx) })
+		}
 		best = b.newLink(fmt.Sprintf("worker-%d", len(b.workers)+1), nil)
 		b.workers = append(b.workers, best)
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/madang-games/madang/broker"
@@ -81,7 +82,7 @@ func left(t *testing.T, server testservers.Rabbit) func() (queues, bindings int)
 				bindings++
 			}
 		}
-		return len(qs), bindings
+		return len(slices.DeleteFunc(qs, func(q struct{ Name string }) bool { return q.Name == rabbitmq.PulseQueue })), bindings
 	}
 }
 

@@ -30,8 +30,8 @@ const (
 	consumePatience = 5 * time.Second
 	// controlPatience is how long a control call may hold its place among the others.
 	controlPatience = 5 * time.Second
-	// deadAfter is how long a queue may be without any process before it is given up: none comes back after that by itself. A
-	// node that starts has those of its queues running before it takes connections.
+	// deadAfter is how long a queue may be without a leader, while others have theirs, before it is given up. RabbitMQ 3.10 leaves
+	// such a queue behind for ever when a node stops or freezes while it is declared; others have a new leader within seconds.
 	deadAfter = 20 * time.Second
 	// trials is how many suspect rooms are tried out at a time.
 	trials = 8
@@ -45,35 +45,56 @@ type suspects struct {
 	what   string // what was tried, for the log
 	mu     sync.Mutex
 	since  map[string]time.Time
-	hollow map[string]time.Time // of those: since when each answer was that the queue has no process
+	silent map[string]time.Time // of those: since when no leader has answered
 }
 
-// isDead takes in a suspect room's latest answer, and reports whether its queue is dead.
+// isDead takes in a suspect room's latest answer, and reports whether its queue has had no leader for so long that it gets none
+// any more.
 func (s *suspects) isDead(room string, answer error, after time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !isHollow(answer) {
-		if isCode(answer, amqp.InternalError) || answer == nil { // else it is the connection that has failed, not the queue
-			delete(s.hollow, room)
-		}
-		return false
+	if answer != errStalled && !isHollow(answer) {
+		return false // it tells of the connection, and nothing of the queue
 	}
-	since, known := s.hollow[room]
+	since, known := s.silent[room]
 	if !known {
-		if s.hollow == nil {
-			s.hollow = map[string]time.Time{}
+		if s.silent == nil {
+			s.silent = map[string]time.Time{}
 		}
 		since = time.Now()
-		s.hollow[room] = since
+		s.silent[room] = since
 	}
 	return time.Since(since) >= after
 }
 
-// isHollow reports whether the broker has said that a queue has no process on any of its nodes. RabbitMQ 3.10 leaves such a
-// quorum queue behind for ever when a node stops or freezes while it is declared.
+// isHollow reports whether the broker has said that it knows of no process of a queue.
 func isHollow(err error) bool {
 	var e *amqp.Error
 	return errors.As(err, &e) && e.Code == amqp.InternalError && strings.HasSuffix(e.Reason, ": noproc")
+}
+
+// pulseQueue is a quorum queue that tells whether such queues work at all. It holds nothing that matters.
+const pulseQueue = "madang.pulse"
+
+// pulse returns nil when a quorum queue has just taken a message.
+func (b *Broker) pulse(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, controlPatience)
+	defer cancel()
+	return b.do(ctx, func(ch *amqp.Channel) error {
+		args := amqp.Table{"x-queue-type": "quorum", "x-max-length": int64(1), "x-overflow": "drop-head"}
+		if _, err := ch.QueueDeclare(pulseQueue, true, false, false, false, args); err != nil {
+			return err
+		}
+		confirmed, err := ch.PublishWithDeferredConfirmWithContext(ctx, "", pulseQueue, true, false, amqp.Publishing{})
+		if err != nil {
+			return err
+		}
+		taken, err := confirmed.WaitContext(ctx)
+		if err == nil && !taken {
+			err = errStalled
+		}
+		return err
+	})
 }
 
 func (s *suspects) has(room string) bool {
@@ -110,7 +131,7 @@ func (b *Broker) clear(s *suspects, room string) (since time.Time, known bool) {
 	s.mu.Lock()
 	since, known = s.since[room]
 	delete(s.since, room)
-	delete(s.hollow, room)
+	delete(s.silent, room)
 	s.mu.Unlock()
 	if known {
 		b.log.Info("a room's queue answers again", "room", room, "what", s.what, "after", time.Since(since).Round(time.Millisecond))
