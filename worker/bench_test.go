@@ -3,10 +3,13 @@ package worker_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/broker/memory"
 	"github.com/madang-games/madang/handlers"
 )
 
@@ -64,3 +67,43 @@ func BenchmarkEphemeralRoom(b *testing.B)    { benchmark(b, handlers.Ephemeral{}
 func BenchmarkCheckpointedRoom(b *testing.B) { benchmark(b, handlers.Checkpointed{}, 1) }
 func BenchmarkDurableRoom(b *testing.B)      { benchmark(b, handlers.Durable{}, 1) }
 func BenchmarkDurableRooms100(b *testing.B)  { benchmark(b, handlers.Durable{}, 100) }
+
+// BenchmarkWake is the way of a message to a room of which only rows are left, and back, on SQLite and the embedded broker with its
+// journal, as a gateway goes it.
+func BenchmarkWake(b *testing.B) {
+	for name, keep := range map[string]handlers.Keep{"durable": handlers.Durable{}, "checkpointed": handlers.Checkpointed{}, "ephemeral": handlers.Ephemeral{}} {
+		b.Run(name, func(b *testing.B) {
+			w := newWorld(b, tallyGame(handlers.Policy{Keep: keep, Idle: time.Millisecond, Grace: 10 * time.Hour}, 0))
+			journaled, err := memory.Open(memory.Config{Journal: b.TempDir(), Log: quiet()})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := w.broker.Close(); err != nil {
+				b.Fatal(err)
+			}
+			w.broker = journaled
+			w.room("r", "ann")
+			w.listen("r")
+			p := w.start(nil, nil)
+			w.join("r", "ann")
+			w.awaitType("$joined", 1)
+			var took []time.Duration
+			for n := range b.N {
+				for p.Left() > 0 {
+					time.Sleep(time.Millisecond)
+				}
+				time.Sleep(5 * time.Millisecond)
+				begun := time.Now()
+				w.say("r", "ann", uint64(n+1), "add", said{})
+				w.await("the answer", func(heard []*broker.Output) bool { return len(heard) > 0 && heard[len(heard)-1].Type == "added" })
+				took = append(took, time.Since(begun))
+				w.mu.Lock()
+				w.heard = nil
+				w.mu.Unlock()
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+		})
+	}
+}

@@ -56,6 +56,7 @@ var plan = map[string]room{
 	"bench/bare":           {9, []string{prometheus}},
 	"bench/compare":        {9, nil},
 	"bench/echo":           {9, nil},
+	"bench/sleep":          {9, []string{"modernc.org/sqlite"}},
 	"bench/webstomp":       {9, []string{amqp, kong, websocket}},
 	"internal/chaos":       {9, nil},
 	"internal/layout":      {9, nil},
