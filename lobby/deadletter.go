@@ -96,6 +96,20 @@ func mayRetry(ctx context.Context, s DeadStore, l *store.DeadLetter) (store.Room
 	return room, err
 }
 
+// sending is sendAwake or sendAsking.
+type sending func(ctx context.Context, b broker.Sender, m *broker.Message, wake func() error) error
+
+// sendAsking sends m. Where the room has no queue it asks for one by wake, and leaves it to another time.
+func sendAsking(ctx context.Context, b broker.Sender, m *broker.Message, wake func() error) error {
+	err := b.Send(ctx, m)
+	if errors.Is(err, broker.ErrNoRoom) {
+		if why := wake(); why != nil {
+			return why
+		}
+	}
+	return err
+}
+
 // wakeTries is how often a message is sent to a room that has to get its queue first, after 1, 2, 4... milliseconds.
 const wakeTries = 9
 

@@ -15,7 +15,7 @@ const jobFailed = "failed"
 
 // tellRoom sends the room that waits for a job its end. The room hears each job's end once, however often it is sent; so
 // whoever could not send it, or died before that was noted, has it sent again by tellRooms.
-func (r *Runner) tellRoom(ctx context.Context, j *store.JobStatus) {
+func (r *Runner) tellRoom(ctx context.Context, j *store.JobStatus, send sending) {
 	if j.Room == "" {
 		return
 	}
@@ -26,7 +26,7 @@ func (r *Runner) tellRoom(ctx context.Context, j *store.JobStatus) {
 		m.Reason = jobFailed
 		m.Body, _ = json.Marshal(j.Failed)
 	}
-	err := sendAwake(ctx, r.config.Broker, m, func() error { return r.missing(ctx, j) })
+	err := send(ctx, r.config.Broker, m, func() error { return r.missing(ctx, j) })
 	if err == nil || errors.Is(err, errRoomOver) {
 		err = r.config.Store.JobTold(ctx, j.ID)
 	}
@@ -51,8 +51,8 @@ func (r *Runner) missing(ctx context.Context, j *store.JobStatus) error {
 	return r.service.askForQueue(ctx, room)
 }
 
-// tellRooms tells rooms whose jobs have ended a while ago, the oldest first. One that can't be told holds up the others for no
-// longer than the broker takes to say so, or for half a second when nobody opens its queue.
+// tellRooms tells rooms whose jobs have ended a while ago, the oldest first. One that can't be told holds up none of the others for
+// longer than the broker takes to say so.
 func (r *Runner) tellRooms(ctx context.Context) {
 	before := time.Now().Add(-jobLook) // by the store's clock
 	var last store.JobStatus
@@ -68,7 +68,7 @@ func (r *Runner) tellRooms(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			r.tellRoom(ctx, &untold[i])
+			r.tellRoom(ctx, &untold[i], sendAsking)
 		}
 		if len(untold) < jobsAtOnce {
 			return

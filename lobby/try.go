@@ -53,7 +53,7 @@ func (r *Runner) try(ctx context.Context, f *jobFunc, j *store.Job) {
 	case err == nil:
 		r.meter.ended.WithLabelValues(j.Name, "done").Inc()
 		log.Debug("job done")
-		r.tellRoom(r.work, &store.JobStatus{Job: *j, State: store.JobDone, Result: result})
+		r.tellRoom(r.work, &store.JobStatus{Job: *j, State: store.JobDone, Result: result}, sendAwake)
 	case errors.Is(err, store.ErrStaleTerm), errors.Is(context.Cause(ctx), errJobLost):
 		r.meter.ended.WithLabelValues(j.Name, "lost").Inc()
 		log.Warn("job is somebody else's by now; nothing of this try is kept")
@@ -157,7 +157,7 @@ func (r *Runner) giveUp(f *jobFunc, j *store.Job, why error) {
 		return
 	}
 	r.meter.ended.WithLabelValues(j.Name, "failed").Inc()
-	r.tellRoom(r.work, &ended)
+	r.tellRoom(r.work, &ended, sendAwake)
 }
 
 // giveBack lets the job wait again. When that can't be said its lease ends.

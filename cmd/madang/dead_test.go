@@ -272,23 +272,24 @@ func TestWhatCantBeRetriedIsKept(t *testing.T) {
 	timer, attach, stranger := say("d1"), say("d2"), say("d3")
 	timer.Kind, attach.Kind, stranger.User = "timer", "attach", "bob"
 	s.bury("open", "", timer, attach, stranger)
-	s.bury("queueless", "", say("d4"))
+	s.bury("queueless", "", say("d4")) // it sleeps
 	s.bury("closed", store.Closed, say("d5"))
 	s.refused([]string{"retry", "d1"}, "d1 is kept", "timer")
 	s.refused([]string{"retry", "d2"}, "d2 is kept", `"attach"`)
 	s.refused([]string{"retry", "d3"}, "d3 is kept", "not_seated", "bob")
-	s.refused([]string{"retry", "d4"}, "d4 is kept", "no queue")
 	s.refused([]string{"retry", "d5"}, "d5 is kept", "room_closed")
 	s.bury("open", "", say("d6"))
-	out, err := s.run("retry", "d5", "d9", "d6")
-	if out != "retried 1 of 3\n" || err == nil || !strings.Contains(err.Error(), "d5") || !strings.Contains(err.Error(), "d9") {
-		t.Errorf("got %q and error %v, want d6 alone retried", out, err)
+	out, err := s.run("retry", "d5", "d9", "d6", "d4")
+	if out != "retried 2 of 4\n" || err == nil || !strings.Contains(err.Error(), "d5") || !strings.Contains(err.Error(), "d9") {
+		t.Errorf("got %q and error %v, want d6 and d4 alone retried", out, err)
 	}
-	if got, want := s.ids(), []string{"d5", "d4", "d3", "d2", "d1"}; !slices.Equal(got, want) {
+	if got, want := s.ids(), []string{"d5", "d3", "d2", "d1"}; !slices.Equal(got, want) {
 		t.Errorf("got %v left, want %v", got, want)
 	}
-	if got := len(s.queued("open")); got != 1 {
-		t.Errorf("got %d messages in the queue, want 1", got)
+	for _, room := range []string{"open", "queueless"} {
+		if got := len(s.queued(room)); got != 1 {
+			t.Errorf("got %d messages in the queue of %s, want 1", got, room)
+		}
 	}
 	s.withBroker(func(context.Context, broker.Broker) error { // madang runs
 		s.refused([]string{"retry", "d1"}, "stop madang first")
