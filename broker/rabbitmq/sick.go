@@ -45,26 +45,31 @@ type suspects struct {
 	what   string // what was tried, for the log
 	mu     sync.Mutex
 	since  map[string]time.Time
-	silent map[string]time.Time // of those: since when no leader has answered
+	silent map[string]silence // of those whose leader has not answered
 }
 
+// silence is a time without a leader, as far as it was observed.
+type silence struct{ since, last time.Time }
+
 // isDead takes in a suspect room's latest answer, and reports whether its queue has had no leader for so long that it gets none
-// any more.
+// any more. While nobody looks, nothing is known: a silence that was not observed for as long begins anew.
 func (s *suspects) isDead(room string, answer error, after time.Duration) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if answer != errStalled && !isHollow(answer) {
 		return false // it tells of the connection, and nothing of the queue
 	}
-	since, known := s.silent[room]
-	if !known {
-		if s.silent == nil {
-			s.silent = map[string]time.Time{}
-		}
-		since = time.Now()
-		s.silent[room] = since
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	silent, known := s.silent[room]
+	if !known || now.Sub(silent.last) >= after {
+		silent.since = now
 	}
-	return time.Since(since) >= after
+	silent.last = now
+	if s.silent == nil {
+		s.silent = map[string]silence{}
+	}
+	s.silent[room] = silent
+	return now.Sub(silent.since) >= after
 }
 
 // isHollow reports whether the broker has said that it knows of no process of a queue.
@@ -273,15 +278,19 @@ func (b *Broker) tryOut(ctx context.Context, room string) error {
 	try, cancel := context.WithTimeout(ctx, consumePatience)
 	defer cancel()
 	s, err := l.get(try)
-	if err == nil {
-		err = s.with(try, func(ch *amqp.Channel) error {
-			_, given, err := ch.Get(queueOf(room), false)
-			if given { // by a classic queue, which puts it back where it was
-				return ch.Close()
-			}
-			return err
-		})
+	switch {
+	case err != nil && try.Err() != nil && ctx.Err() == nil:
+		return errLost // no connection, so that nothing is known of the queue
+	case err != nil:
+		return err
 	}
+	err = s.with(try, func(ch *amqp.Channel) error {
+		_, given, err := ch.Get(queueOf(room), false)
+		if given { // by a classic queue, which puts it back where it was
+			return ch.Close()
+		}
+		return err
+	})
 	switch {
 	case isCode(err, amqp.ResourceLocked):
 		return nil
