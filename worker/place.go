@@ -90,6 +90,7 @@ func (r *room) consume(signal <-chan struct{}, rank int) error {
 		return fmt.Errorf("consume: %w", err)
 	}
 	r.pipe = pipe
+	r.served()
 	return nil
 }
 

@@ -24,16 +24,21 @@ const (
 	wakeLooks   = 2
 )
 
-var (
-	// errRetired: the room sleeps without a queue.
-	errRetired = errors.New("room sleeps without a queue")
-)
+// errRetired: the room sleeps without a queue.
+var errRetired = errors.New("room sleeps without a queue")
 
 // want notes that somebody has something for the room.
 func (r *room) want() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.wanted = true
+}
+
+// served notes that the room has a queue for whoever has wanted one.
+func (r *room) served() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wanted = false
 }
 
 func (r *room) isWanted() bool {

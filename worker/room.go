@@ -45,7 +45,7 @@ type room struct {
 	rank   int
 	signal chan struct{} // of the goroutine; nil while there is none
 	gone   bool          // no goroutine may start any more
-	wanted bool          // somebody has had something for it since it was last taken up
+	wanted bool          // somebody has something for it, and it may have no queue
 	moved  chan struct{} // closed when the room has been handed over; nil while nobody waits for it
 	stop   func()        // ends the wait for the queue; nil: there is none
 	// gateways of the players that it had when it went to sleep here

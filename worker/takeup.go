@@ -65,9 +65,6 @@ func (r *room) takeUp() error {
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	r.wanted = false
-	r.mu.Unlock()
 	if rec.Room.State == store.Closed {
 		return r.bury(broker.Position{Epoch: rec.Epoch, N: rec.N + 1}, rec.Term)
 	}
