@@ -82,17 +82,12 @@ func TestARoomThatSleepsWithoutAQueueIsWokenForItsTimers(t *testing.T) {
 		w.gone(p)
 		time.Sleep(10*time.Minute - time.Millisecond)
 		synctest.Wait()
-		rang := func() []*broker.Output {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			return ofType(t, w.heard, "rang")
-		}
-		if len(rang()) != 0 {
+		if len(w.soFar("rang")) != 0 {
 			t.Error("timer rang early")
 		}
 		time.Sleep(10 * time.Millisecond)
 		synctest.Wait()
-		if outs := rang(); len(outs) != 1 || outs[0].Time.Sub(begun) < time.Hour {
+		if outs := w.soFar("rang"); len(outs) != 1 || outs[0].Time.Sub(begun) < time.Hour {
 			t.Errorf("rang %d times, want once, after an hour", len(outs))
 		}
 		time.Sleep(5 * time.Minute)
@@ -195,9 +190,7 @@ func TestASeatIsNotHeldAgainByASleepButByATimeWithoutAnyProcess(t *testing.T) {
 		p := w.start(nil, nil)
 		left := func() int {
 			synctest.Wait()
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			return len(ofType(t, w.heard, "$left"))
+			return len(w.soFar("$left"))
 		}
 		w.join("r", "ann")
 		time.Sleep(9 * time.Hour)

@@ -83,9 +83,7 @@ func TestMessageThatComesWhileTheStoreIsWaitedForIsNotSleptThrough(t *testing.T)
 				if asked != 1 {
 					t.Fatalf("store was away %d times, want 1", asked)
 				}
-				w.mu.Lock()
-				added := len(ofType(t, w.heard, "added"))
-				w.mu.Unlock()
+				added := len(w.soFar("added"))
 				if added != 2 {
 					t.Errorf("%d of 2 messages were played", added)
 				}
@@ -118,17 +116,13 @@ func TestTimerWakesASleepingRoom(t *testing.T) {
 		}
 		time.Sleep(40*time.Second - time.Millisecond)
 		synctest.Wait()
-		w.mu.Lock()
-		early := len(ofType(t, w.heard, "rang"))
-		w.mu.Unlock()
+		early := len(w.soFar("rang"))
 		if early != 0 {
 			t.Error("timer rang early")
 		}
 		time.Sleep(10 * time.Millisecond)
 		synctest.Wait()
-		w.mu.Lock()
-		rang := ofType(t, w.heard, "rang")
-		w.mu.Unlock()
+		rang := w.soFar("rang")
 		if len(rang) != 1 || rang[0].Time.Sub(begun) < 100*time.Second {
 			t.Errorf("rang %d times, want once, after 100 s", len(rang))
 		}
@@ -157,9 +151,7 @@ func TestTimerSurvivesTakeover(t *testing.T) {
 				second := w.start(nil, nil)
 				time.Sleep(31 * time.Second)
 				synctest.Wait()
-				w.mu.Lock()
-				rang := len(ofType(t, w.heard, "rang"))
-				w.mu.Unlock()
+				rang := len(w.soFar("rang"))
 				if rang != 1 {
 					t.Errorf("rang %d times, want 1", rang)
 				}
@@ -188,9 +180,7 @@ func TestHandedOverRoomIsWokenAtOnce(t *testing.T) {
 				first.end()
 				time.Sleep(5 * time.Second)
 				synctest.Wait()
-				w.mu.Lock()
-				rang := len(ofType(t, w.heard, "rang"))
-				w.mu.Unlock()
+				rang := len(w.soFar("rang"))
 				if rang != 1 {
 					t.Errorf("rang %d times, want 1", rang)
 				}
@@ -233,9 +223,7 @@ func TestTicksOnlyWhileSomebodyIsThereAndWithoutDrift(t *testing.T) {
 		if got := ticks(); got != before {
 			t.Errorf("%d ticks after the last one had gone, want 0", got-before)
 		}
-		w.mu.Lock()
-		outs := ofType(t, w.heard, "tick")
-		w.mu.Unlock()
+		outs := w.soFar("tick")
 		for i := 1; i < len(outs); i++ {
 			if d := outs[i].Time.Sub(outs[i-1].Time); d != 50*time.Millisecond {
 				t.Errorf("tick %d came %s after the one before, want 50 ms", i, d)

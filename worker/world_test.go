@@ -203,6 +203,14 @@ func (w *world) awaitType(typ string, n int) []*broker.Output {
 	})
 }
 
+// soFar is what was heard of a type.
+func (w *world) soFar(typ string) []*broker.Output {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return ofType(w.t, w.heard, typ)
+}
+
 // awaitPart waits until so many outputs of a part were heard.
 func (w *world) awaitPart(p broker.Part, n int) []*broker.Output {
 	w.t.Helper()
