@@ -16,9 +16,10 @@ const (
 	noticeTimeout = 3 * time.Second
 )
 
-// obey follows the board until ctx ends and drains this process when a notice names it.
+// obey follows the board until ctx ends, notes who is there, and drains this process when a notice names it.
 func (s *Server) obey(ctx context.Context, p *parts) error {
 	err := p.broker.Watch(ctx, func(n broker.Notice) {
+		s.roster.Observe(n, time.Now())
 		var d broker.Drain
 		if n.Kind != broker.NoticeDrain || json.Unmarshal(n.Body, &d) != nil {
 			return
@@ -41,8 +42,22 @@ func (s *Server) obey(ctx context.Context, p *parts) error {
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("watch the board: %w", err)
 	}
+	s.watching.Store(time.Now().UnixNano())
 	<-ctx.Done()
 	return nil
+}
+
+// alone reports whether this process has the only gateway that takes players, so that nobody plays on when it is gone. While not
+// every process has had the time to announce itself, it reports false.
+func (s *Server) alone(p *parts) bool {
+	now, since := time.Now(), s.watching.Load()
+	if p.gateway == nil || since == 0 || now.Sub(time.Unix(0, since)) < broker.DefaultMissing {
+		return false
+	}
+	s.roster.Expire(now, broker.DefaultMissing)
+	return !slices.ContainsFunc(s.roster.All(), func(o broker.Process) bool {
+		return o.ID != s.id && !o.Drains && slices.Contains(o.Roles, RoleWeb)
+	})
 }
 
 // names reports whether d is for this process: by its id, by a game and version that its worker plays, or by both.

@@ -174,7 +174,7 @@ func (p *parts) run(ctx context.Context, s *Server) error {
 	var stops []func()
 	if p.gateway != nil {
 		stops = append(stops, func() {
-			if draining && !s.config.embedded() {
+			if draining && !s.config.embedded() && !s.alone(p) {
 				p.gateway.Drain(patience)
 			}
 		}, start(p.gateway.Run))
@@ -227,7 +227,7 @@ func (p *parts) run(ctx context.Context, s *Server) error {
 }
 
 // finish waits until the worker has handed over, or seen the end of, all its rooms; until the time for draining is over;
-// or until ctx ends. With the embedded broker nobody else could take a room, and nobody can play one after the gateway is
+// or until ctx ends. With the embedded broker nobody else could take a room, and nobody can play one after the last gateway is
 // gone.
 func (p *parts) finish(ctx context.Context, s *Server) {
 	if s.config.embedded() {
@@ -238,6 +238,10 @@ func (p *parts) finish(ctx context.Context, s *Server) {
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
 	for p.worker.Left() > 0 {
+		if s.alone(p) {
+			s.log.Info("nobody can play on, as no other gateway is there: rooms wait for the next process", "rooms", p.worker.Left())
+			return
+		}
 		select {
 		case <-look.C:
 		case <-ctx.Done():

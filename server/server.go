@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/handlers"
 	"github.com/madang-games/madang/lobby"
 )
@@ -42,6 +43,9 @@ type Server struct {
 	// workerDrains: the worker alone drains.
 	workerDrains atomic.Bool
 	drainedAt    time.Time // belongs to run
+
+	roster   broker.Roster // who is there
+	watching atomic.Int64  // since when that is known: nanoseconds since 1970; 0: it is not
 
 	built chan struct{}         // closed once parts is set
 	parts atomic.Pointer[parts] // nil until they are built
@@ -116,7 +120,7 @@ func (s *Server) Built() <-chan struct{} { return s.built }
 
 // Drain makes Run end in a way that nobody notices: clients are told, spread over time, to come back, and find another
 // gateway; rooms go to other workers, and those that no other worker plays are played until they are over, at most for
-// [Config].Drain. It returns at once.
+// [Config].Drain. Where there is no other gateway nobody could play on, so nothing is waited for. It returns at once.
 func (s *Server) Drain() { s.draining.Do(func() { close(s.drain) }) }
 
 // Run serves until ctx ends; then it stops in order, or until it is drained: clients are told to come back, what they have said is played and

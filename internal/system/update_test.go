@@ -343,16 +343,27 @@ func TestGatewaysAreReplacedAndEveryClientResumes(t *testing.T) {
 
 func TestProcessThatNobodyCanRelieveDoesNotWaitOnSIGTERM(t *testing.T) {
 	t.Parallel()
-	p := start(t, "--data", t.TempDir(), "--drain", "1h").ready()
-	playRelay(t, p.URL)
-	p.terminate()
-	p.ended()
+	for name, args := range map[string]func() []string{
+		"embedded": func() []string { return []string{"--data", t.TempDir()} },
+		"RabbitMQ": func() []string {
+			return []string{"--broker", testservers.RabbitMQ(t).URL, "--store", testservers.Postgres(t)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, append(args(), "--drain", "1h")...).ready()
+			playRelay(t, p.URL)
+			p.terminate()
+			p.ended()
+		})
+	}
 }
 
 func TestSecondSIGTERMEndsTheWait(t *testing.T) {
 	t.Parallel()
 	rabbit, database := testservers.RabbitMQ(t), testservers.Postgres(t)
 	p := start(t, "--broker", rabbit.URL, "--store", database, "--drain", "1h").ready()
+	start(t, "--broker", rabbit.URL, "--store", database, "--role", "web").ready() // its players could go there
 	playRelay(t, p.URL)
 	p.terminate()
 	eventually(t, "draining", func() error {
