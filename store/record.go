@@ -35,7 +35,7 @@ type Commit struct {
 	// Asleep is Room.Asleep from now on, until the room is taken up; zero: it stays as it is.
 	Asleep   time.Time
 	Log      *Logged  // outputs to keep; nil: none
-	Forget   uint64   // kept runs whose Last is at or below this number, or of another epoch, are dropped
+	Forget   uint64   // kept runs whose Last is at or below this number are dropped, and with the first run of an epoch those of older ones
 	Seated   []string // users whose joining seats become seated
 	Unseated []string // users whose seats go
 	// Watching are those of Seated whom the room has as spectators. A seat that is a player's there, or the other way round, is not

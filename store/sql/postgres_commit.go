@@ -14,7 +14,7 @@ import (
 )
 
 // commitGroup is updateRecord, insertLog and deleteLog for many rooms in one statement, which is a transaction of its own:
-// one round trip and one fsync. It gives the rooms whose fence let them through.
+// one round trip and one fsync. It gives the rooms whose fence let them through. Which commits drop runs, forgets says.
 const commitGroup = `WITH c AS (
 		SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[], $7::bytea[],
 			$8::bigint[], $9::bigint[], $10::bytea[], $11::bigint[])
@@ -28,7 +28,8 @@ const commitGroup = `WITH c AS (
 		SELECT c.room, c.epoch, c.last, c.first, c.data FROM c JOIN held USING (room) WHERE c.data IS NOT NULL
 		ON CONFLICT (room, epoch, last) DO UPDATE SET first = excluded.first, data = excluded.data
 	), forgotten AS (
-		DELETE FROM log l USING c JOIN held USING (room) WHERE l.room = c.room AND (l.epoch, l.last) <= (c.epoch, c.forget)
+		DELETE FROM log l USING c JOIN held USING (room)
+		WHERE (c.forget > 0 OR c.n = 0 OR c.first = 1) AND l.room = c.room AND (l.epoch, l.last) <= (c.epoch, c.forget)
 	)
 	SELECT room FROM held`
 

@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	stdsql "database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -125,6 +126,11 @@ func kept(c *store.Commit) *store.Logged {
 	return c.Log
 }
 
+// forgets reports whether c drops runs: those that it says, or those of older epochs with the beginning of one.
+func forgets(c *store.Commit) bool {
+	return c.Forget > 0 || c.N == 0 || c.Log != nil && c.Log.First == 1
+}
+
 // blob is b as a parameter: nil is NULL, empty is empty.
 func blob(b []byte) any {
 	if b == nil {
@@ -151,8 +157,10 @@ func (s *Store) apply(ctx context.Context, q querier, c *store.Commit) (closed b
 			return false, err
 		}
 	}
-	if _, err := q.exec(ctx, deleteLog, c.Room, int64(c.Epoch), int64(c.Forget)); err != nil {
-		return false, err
+	if forgets(c) {
+		if _, err := q.exec(ctx, deleteLog, c.Room, int64(c.Epoch), int64(c.Forget)); err != nil {
+			return false, err
+		}
 	}
 	if plain(c) {
 		return false, nil
@@ -202,22 +210,30 @@ func (s *Store) apply(ctx context.Context, q querier, c *store.Commit) (closed b
 	return closed, nil
 }
 
-// fenced says why updateRecord found no row.
+// fencedOut is why a commit has changed nothing.
+type fencedOut struct{ error }
+
+func (f fencedOut) Unwrap() error { return f.error }
+
+// fenced says why updateRecord found no row: a fencedOut, unless the database does not answer.
 func (s *Store) fenced(ctx context.Context, q querier, c *store.Commit) error {
 	var term, epoch uint64
 	var closed bool
-	if err := one(ctx, q, selectFence, []any{c.Room}, &term, &closed, &epoch); err != nil {
-		return err
-	}
+	err := one(ctx, q, selectFence, []any{c.Room}, &term, &closed, &epoch)
 	switch {
+	case errors.Is(err, stdsql.ErrNoRows):
+	case err != nil:
+		return err
 	case term != c.Term:
-		return store.ErrStaleTerm
+		err = store.ErrStaleTerm
 	case closed:
-		return store.ErrRoomClosed
+		err = store.ErrRoomClosed
 	case epoch > c.Epoch:
-		return fmt.Errorf("epoch %d is behind the room's, %d", c.Epoch, epoch)
+		err = fmt.Errorf("epoch %d is behind the room's, %d", c.Epoch, epoch)
+	default:
+		err = store.ErrStaleTerm // somebody has had it since, between two statements
 	}
-	return store.ErrStaleTerm // somebody has had it since, between two statements
+	return fencedOut{err}
 }
 
 func seat(ctx context.Context, q querier, c *store.Commit) error {

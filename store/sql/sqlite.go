@@ -32,7 +32,8 @@ const (
 // committed and never wait for the writer, nor it for them.
 //
 // Everything that writes goes through one line: what waits is done in one transaction, each piece of work in a savepoint
-// of its own, so that one's failure undoes only itself and all share one fsync.
+// of its own, so that one's failure undoes only itself and all share one fsync. What can only fail before it has changed anything
+// needs no savepoint.
 type sqliteDB struct {
 	store   *Store
 	readers *stdsql.DB
@@ -40,7 +41,14 @@ type sqliteDB struct {
 	writers *stdsql.DB
 	conn    *stdsql.Conn // the line's only
 	writing *prepared    // on conn
-	line    *line[work]
+	line    *line[piece]
+}
+
+// piece is work in the line.
+type piece struct {
+	do work
+	// sound: it has changed nothing when its error is a fencedOut, and any other loses the whole transaction.
+	sound bool
 }
 
 // openSQLite opens the file once. synchronous is SQLite's pragma.
@@ -54,7 +62,7 @@ func (s *Store) openSQLite(ctx context.Context, file, synchronous string) (again
 	if err := migrateSQLite(ctx, file, patient, s); err != nil {
 		return busy(err)
 	}
-	d := &sqliteDB{store: s, line: newLine[work](lineLength)}
+	d := &sqliteDB{store: s, line: newLine[piece](lineLength)}
 	if d.readers, err = stdsql.Open("sqlite", patient+"&_pragma=query_only(1)"); err != nil {
 		return false, err
 	}
@@ -118,18 +126,18 @@ func numbered(query string) string { return strings.ReplaceAll(query, "$", "?") 
 
 func (d *sqliteDB) read(ctx context.Context, f work) error { return f(ctx, d.reading) }
 
-func (d *sqliteDB) write(ctx context.Context, f work) error { return d.line.do(ctx, f) }
+func (d *sqliteDB) write(ctx context.Context, f work) error { return d.line.do(ctx, piece{do: f}) }
 
 func (d *sqliteDB) commit(ctx context.Context, c *store.Commit) (closed bool, err error) {
-	err = d.line.do(ctx, func(ctx context.Context, q querier) (err error) {
+	err = d.line.do(ctx, piece{sound: plain(c), do: func(ctx context.Context, q querier) (err error) {
 		closed, err = d.store.apply(ctx, q, c)
 		return err
-	})
+	}})
 	return closed && err == nil, err
 }
 
 func (d *sqliteDB) takeUp(ctx context.Context, id string) (r store.Record, err error) {
-	err = d.line.do(ctx, func(ctx context.Context, q querier) (err error) {
+	err = d.write(ctx, func(ctx context.Context, q querier) (err error) {
 		r, err = takeUp(ctx, q, id)
 		return err
 	})
@@ -137,7 +145,7 @@ func (d *sqliteDB) takeUp(ctx context.Context, id string) (r store.Record, err e
 }
 
 // play does a group of work in one transaction.
-func (d *sqliteDB) play(group []*job[work]) {
+func (d *sqliteDB) play(group []*job[piece]) {
 	// Nobody's context: the work is short, it is several callers', and waiting for other processes has a bound.
 	ctx := context.Background()
 	fail := func(err error) {
@@ -177,15 +185,22 @@ func (d *sqliteDB) begin(ctx context.Context) error {
 }
 
 // playOne sets the outcome of j. The error is the whole group's: the transaction can't go on.
-func (d *sqliteDB) playOne(ctx context.Context, j *job[work], alone bool) error {
+func (d *sqliteDB) playOne(ctx context.Context, j *job[piece], alone bool) error {
 	if alone {
-		j.err = j.work(ctx, d.writing)
+		j.err = j.work.do(ctx, d.writing)
 		return nil
+	}
+	if j.work.sound {
+		j.err = j.work.do(ctx, d.writing)
+		if j.err == nil || errors.As(j.err, new(fencedOut)) {
+			return nil
+		}
+		return j.err
 	}
 	if _, err := d.writing.exec(ctx, "SAVEPOINT one"); err != nil {
 		return err
 	}
-	if j.err = j.work(ctx, d.writing); j.err != nil {
+	if j.err = j.work.do(ctx, d.writing); j.err != nil {
 		if _, err := d.writing.exec(ctx, "ROLLBACK TO one"); err != nil {
 			return errors.Join(j.err, err) // SQLite has undone everything by itself: disk full, input/output error
 		}

@@ -34,7 +34,7 @@ func (d *sqliteDB) transact(ctx context.Context, r *run) error {
 		}
 	}
 	outcome := make(chan error, 1)
-	go func() { outcome <- d.line.do(ctx, lend) }()
+	go func() { outcome <- d.write(ctx, lend) }()
 	select {
 	case <-begun:
 	case err := <-outcome:
