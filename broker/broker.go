@@ -83,8 +83,9 @@ type Queues interface {
 
 // Consumption says which queue to consume and how.
 type Consumption struct {
-	Room     string
-	Prefetch int // most unacked messages given at a time; 0 is 256
+	Room       string
+	Durability Durability // that its queue was opened with
+	Prefetch   int        // most unacked messages given at a time; 0 is 256
 	// Wake is called, from any goroutine, whenever Take may have something new to give: messages or an error. It
 	// must return at once and must not call the Pipe. It may be called when there is nothing.
 	Wake func()

@@ -341,12 +341,6 @@ func (s *Service) tell(ctx context.Context, room store.Room, seat store.Seat, fr
 	defer cancel()
 	if err := s.deliver(ctx, room, s.message(seat), fresh); err != nil {
 		s.meter.late()
-		if fresh {
-			select {
-			case s.births <- birth{room, seat}:
-			default:
-			}
-		}
 		s.config.Log.Warn("a room was not told of a seat, it will be again", "room", room.ID, "user", seat.User,
 			"seat", seat.State, "error", err)
 	}

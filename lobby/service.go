@@ -46,7 +46,6 @@ type Service struct {
 	hearing atomic.Pointer[time.Time] // since when the board has been watched, or was silent last; nil: not yet
 	modes   map[[2]string]*mode       // by game and name
 
-	births chan birth // for Run
 }
 
 // Serve makes the lobby of an app. It starts nothing: requests come by [Service.ServeHTTP], and [Service.Run] does what
@@ -56,7 +55,7 @@ func (a *App) Serve(c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{config: c, gates: map[string]chan struct{}{}, births: make(chan birth, maxBirths), guesses: newGuesses(), codes: newCodeGuesses(), invites: newBuckets[string](invitesPerSecond, invitesAtOnce), hasher: newHasher()}
+	s := &Service{config: c, gates: map[string]chan struct{}{}, guesses: newGuesses(), codes: newCodeGuesses(), invites: newBuckets[string](invitesPerSecond, invitesAtOnce), hasher: newHasher()}
 	if s.games, err = newCatalog(c.Games); err != nil {
 		return nil, err
 	}
@@ -356,9 +355,6 @@ func (s *Service) Run(ctx context.Context) error {
 	defer deletions.Stop()
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watch(ctx) })
-	for range nurses {
-		watching.Go(func() { s.nurse(ctx) })
-	}
 	for _, m := range s.modes {
 		watching.Go(func() { s.pair(ctx, m) })
 	}

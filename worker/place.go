@@ -71,7 +71,7 @@ func (r *room) consume(signal <-chan struct{}, rank int) error {
 		return nil
 	}
 	defer r.mayGive(nil)
-	consumption := broker.Consumption{Room: r.id, Prefetch: prefetch, Wake: r.poke}
+	consumption := broker.Consumption{Room: r.id, Durability: r.game.keep.durability(), Prefetch: prefetch, Wake: r.poke}
 	pipe, err := r.w.broker.Consume(ctx, consumption)
 	switch {
 	case errors.Is(err, broker.ErrNoRoom):

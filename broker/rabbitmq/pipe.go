@@ -46,18 +46,19 @@ func (b *Broker) Consume(ctx context.Context, c broker.Consumption) (broker.Pipe
 	}
 	var p *pipe
 	err := b.retry(ctx, func() error {
-		if b.consumes.has(c.Room) {
-			err := b.tryOut(ctx, c.Room)
-			switch {
-			case b.consumes.isDead(c.Room, err, b.deadAfter) && b.pulse(ctx) == nil:
-				return fmt.Errorf("%w: %s", broker.ErrDead, err.Error()) // its code would have it tried again
-			case err != nil:
-				if isCode(err, amqp.NotFound) && !passing(err) {
-					b.clear(&b.consumes, c.Room)
-				}
-				return err
-			}
+		suspected := b.consumes.has(c.Room)
+		err := b.sound(ctx, &c, suspected)
+		switch {
+		case suspected && b.consumes.isDead(c.Room, err, b.deadAfter) && b.pulse(ctx) == nil:
+			return fmt.Errorf("%w: %s", broker.ErrDead, err.Error()) // its code would have it tried again
+		case sickening(err):
+			b.suspect(&b.consumes, c.Room, err)
+			return err
+		case err == nil, isCode(err, amqp.NotFound) && !passing(err):
 			b.clear(&b.consumes, c.Room)
+		}
+		if err != nil {
+			return err
 		}
 		l, err := b.worker()
 		if err != nil {

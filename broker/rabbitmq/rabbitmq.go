@@ -49,6 +49,7 @@ type Broker struct {
 	closed  bool
 	sending *link
 	apart   *link // sends to suspect rooms
+	asking  *link // asks queues that are to be consumed; nil until then
 	workers []*link
 
 	doubters map[*feed]struct{} // those who want to know of trouble

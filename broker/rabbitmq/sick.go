@@ -257,12 +257,56 @@ func (s *session) leaveApart(l *lane, room string) {
 	}
 }
 
+// sound returns nil when the queue to be consumed answers, so that it may be consumed where other rooms are. A queue that is known to
+// have a consumer or a message has answered; of one that says that it has neither, or that is suspected, nobody knows: RabbitMQ gives
+// zeros for a queue that does not answer, too.
+func (b *Broker) sound(ctx context.Context, c *broker.Consumption, suspected bool) error {
+	if suspected {
+		return b.tryOut(ctx, c.Room)
+	}
+	s, err := b.control.get(ctx)
+	if err != nil {
+		return err
+	}
+	try, cancel := context.WithTimeout(ctx, consumePatience)
+	defer cancel()
+	var queue amqp.Queue
+	err = s.with(try, func(ch *amqp.Channel) (err error) {
+		queue, err = ch.QueueDeclarePassive(queueOf(c.Room), true, false, false, false, nil)
+		return err
+	})
+	switch {
+	case err != nil && try.Err() != nil && ctx.Err() == nil:
+		return errStalled
+	case err != nil || queue.Consumers > 0 || queue.Messages > 0 || c.Durability == broker.Passing:
+		return err
+	}
+	return b.asked(ctx, c.Room)
+}
+
 const tryingOut = "try-out"
 
-// tryOut asks the suspect room's queue for a message, on a connection of its own, and returns nil when the queue has
-// answered. A quorum queue with a single active consumer refuses (405), but only its leader can, so the answer tells that
-// there is one, and nothing was taken. Consuming it instead would give what was taken back behind what others have given
-// back already, and a room that is given a newer message first takes the older for one that it has handled.
+// asked asks a queue that is not suspected. These questions share a connection: should one end it, the others are asked again.
+func (b *Broker) asked(ctx context.Context, room string) error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return broker.ErrClosed
+	}
+	if b.asking == nil {
+		b.asking = b.newLink(tryingOut, nil)
+	}
+	l := b.asking
+	b.mu.Unlock()
+	err := ask(ctx, l, room)
+	var e *amqp.Error
+	if errors.As(err, &e) && e.Code == amqp.InternalError && !strings.Contains(e.Reason, queueOf(room)) {
+		return errLost
+	}
+	return err
+}
+
+// tryOut asks the suspect room's queue, on a connection of its own.
 func (b *Broker) tryOut(ctx context.Context, room string) error {
 	select {
 	case b.trials <- struct{}{}:
@@ -275,6 +319,14 @@ func (b *Broker) tryOut(ctx context.Context, room string) error {
 		return err
 	}
 	defer l.cancel()
+	return ask(ctx, l, room)
+}
+
+// ask asks a room's queue for a message, and returns nil when the queue has answered. A quorum queue with a single active
+// consumer refuses (405), but only its leader can, so the answer tells that there is one, and nothing was taken. Consuming it
+// instead would give what was taken back behind what others have given back already, and a room that is given a newer message
+// first takes the older for one that it has handled.
+func ask(ctx context.Context, l *link, room string) error {
 	try, cancel := context.WithTimeout(ctx, consumePatience)
 	defer cancel()
 	s, err := l.get(try)

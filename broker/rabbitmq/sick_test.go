@@ -84,6 +84,9 @@ func TestAQueueWithoutProcessesIsDeadAndCanBeMadeAnew(t *testing.T) {
 	if out := control("eval", stop); !strings.Contains(out, "ok") {
 		t.Fatalf("stopping the queue's process: %s", out)
 	}
+	do(t, "Open", func() error { return b.Open(ctx, broker.Spec{Room: "well"}) })
+	neighbour, heard := worker(t, ctx, b, "well")
+	defer neighbour.Close()
 	begun := time.Now()
 	_, err := b.Consume(ctx, broker.Consumption{Room: "hollow"})
 	if !errors.Is(err, broker.ErrDead) {
@@ -91,6 +94,10 @@ func TestAQueueWithoutProcessesIsDeadAndCanBeMadeAnew(t *testing.T) {
 	}
 	if took := time.Since(begun); took < after {
 		t.Errorf("given up after %s, want no sooner than after %s", took, after)
+	}
+	do(t, "Send", func() error { return b.Send(ctx, &broker.Message{Room: "well", Seq: 3}) })
+	if d, err := heard(); err != nil || d.Seq != 3 {
+		t.Errorf("another room on the connection of the worker: got %v, %v; want that it has noticed nothing", d, err)
 	}
 	do(t, "Delete", func() error { return b.Delete(ctx, "hollow") })
 	do(t, "Open", func() error { return b.Open(ctx, spec) })
