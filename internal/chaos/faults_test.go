@@ -223,14 +223,20 @@ func tend(d *deployment) error {
 	return errors.Join(errs...)
 }
 
-// start starts a node, anew when it ends during its start: RabbitMQ 3.10.8 sometimes does (file_handle_cache).
+// start starts a node, anew when it ends during its start (RabbitMQ 3.10.8 sometimes does: file_handle_cache), or hangs in it
+// before it has written a line of its log.
 func start(d *deployment, n node) error {
 	for tries := 1; ; tries++ {
 		err := n.Start()
-		if err == nil || !n.Ended() || tries == 5 {
+		if err == nil || tries == 5 {
 			return err
 		}
-		d.t.Logf("a RabbitMQ node has ended while it started: it is started again: %.300s", err)
+		d.t.Logf("a RabbitMQ node has not started: it is started again: %.300s", err)
+		if !n.Ended() {
+			if err := n.Kill(); err != nil {
+				return err
+			}
+		}
 	}
 }
 

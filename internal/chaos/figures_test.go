@@ -93,7 +93,7 @@ func (d *deployment) figuresOfMany(t *testing.T, kill, drain func(*process) erro
 		t.Error(err)
 	}
 	began := time.Now()
-	many := probes(t, d.front.url, rooms, 50, client.Config{})
+	many := probes(t, d.front.url, rooms, 1, client.Config{})
 	fmt.Printf("%-48s %s\n", fmt.Sprintf("%d rooms made and joined", rooms), time.Since(began).Round(time.Millisecond))
 	d.manyRooms(t, many, "nothing happens to the worker", func(*process) error { return nil })
 	d.manyRooms(t, many, "killed worker", kill)

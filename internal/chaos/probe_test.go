@@ -158,6 +158,9 @@ func (p *probe) silence(ctx context.Context, goWrong func() error, until func(an
 	}
 }
 
+// comingAtOnce is how many players of probes come at the same time.
+const comingAtOnce = 40
+
 // probes makes rooms, up to 100 for each of as many players as that takes.
 func probes(t *testing.T, url string, rooms, perPlayer int, config client.Config) []*probe {
 	t.Helper()
@@ -166,9 +169,12 @@ func probes(t *testing.T, url string, rooms, perPlayer int, config client.Config
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	all := make([]*probe, rooms)
+	coming := make(chan struct{}, comingAtOnce)
 	var running sync.WaitGroup
 	for first := 0; first < rooms; first += perPlayer {
+		coming <- struct{}{}
 		running.Go(func() {
+			defer func() { <-coming }()
 			c, err := client.New(config)
 			if err == nil {
 				_, err = again(ctx, "sign in", func() (client.User, error) { return c.SignInGuest(ctx, "", "") })
