@@ -85,8 +85,9 @@ type Rooms interface {
 
 // LiveRoom is a room as workers share them out.
 type LiveRoom struct {
-	ID   string
-	Wake bool // it has a timer, or unpublished outputs, or players: it wants a worker even if nobody speaks to it
+	ID        string
+	Wake      bool // it has a timer, or unpublished outputs, or players: it wants a worker even if nobody speaks to it
+	CreatedAt time.Time
 }
 
 // DueRoom is a room that sleeps, and until when.

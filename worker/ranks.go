@@ -207,7 +207,9 @@ func (w *Worker) lookAtLive(ctx context.Context) error {
 				return fmt.Errorf("list live rooms: %w", err)
 			}
 			for _, live := range page {
-				l.place(g, live)
+				if !w.isNewborn(live) {
+					l.place(g, live)
+				}
 			}
 			if len(page) < pageSize {
 				break
@@ -234,6 +236,16 @@ func (w *Worker) lookAtLive(ctx context.Context) error {
 	}
 	w.handAll(ctx, append(l.leaving, l.asleep...))
 	return nil
+}
+
+// newborn is how long a new room is left to those who have made it, and tell of it when its queue is there.
+const newborn = 10 * time.Second
+
+// isNewborn reports whether the room is so new that its queue may be in the making, and so that this worker has been there to be
+// told of it. Queues in the making answer nobody, and to try to make one at the same time costs the broker as much as another queue.
+func (w *Worker) isNewborn(live store.LiveRoom) bool {
+	age := w.now().Sub(live.CreatedAt)
+	return age >= 0 && age < newborn && live.CreatedAt.After(w.watching) && w.held(live.ID) == nil
 }
 
 // looked is what a look finds.

@@ -116,3 +116,34 @@ func TestAClosedRoomWhoseQueueDoesNotAnswerHoldsUpNobody(t *testing.T) {
 		p.end()
 	})
 }
+
+// The queue of a new room is in the making until its makers tell of it.
+func TestALookLeavesNewRoomsToTheirMakersForAWhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, tallyGame(handlers.Policy{Grace: time.Hour}, 0))
+		var consumed atomic.Int32
+		p := w.start(func(p *process) {
+			p.beforeConsume = func(context.Context, string) error {
+				consumed.Add(1)
+				return nil
+			}
+		}, func(c *worker.Config) { c.Look = time.Second })
+		time.Sleep(time.Minute)
+		w.room("r", "ann")
+		if err := w.broker.Delete(t.Context(), "r"); err != nil { // its queue is not there yet
+			t.Fatal(err)
+		}
+		time.Sleep(9 * time.Second)
+		synctest.Wait()
+		if n := consumed.Load(); n != 0 {
+			t.Errorf("consumed %d times within 9 s, want never", n)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if n := consumed.Load(); n == 0 {
+			t.Error("not consumed after 11 s, though nobody has told of the room")
+		}
+		p.end()
+	})
+}

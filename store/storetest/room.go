@@ -160,6 +160,7 @@ var roomCases = []testCase{
 			}
 			for _, r := range page {
 				got = append(got, r.ID)
+				equal(t, "made", r.CreatedAt.Equal(begin), true)
 			}
 		}
 		equal(t, "rooms", strings.Join(got, " "), "B a c-1 c1") // byte by byte
