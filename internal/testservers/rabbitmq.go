@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -88,6 +89,9 @@ func NewNode(dir string) (*Node, error) {
 	return newNode("madang@localhost", dir, dir, ports[:nodePorts], &portMapper{port: ports[nodePorts]}, "", "")
 }
 
+// memoryLimit is more than a node ever has here, memoryAlarm less than any has.
+const memoryLimit, memoryAlarm = "2GB", "1MB"
+
 // nodePorts is how many ports a node listens on, epmd aside.
 const nodePorts = 5
 
@@ -101,10 +105,10 @@ web_stomp.tcp.ip = 127.0.0.1
 web_stomp.tcp.port = %d
 stomp.listeners.tcp.1 = 127.0.0.1:%d
 disk_free_limit.absolute = 50MB
-vm_memory_high_watermark.absolute = 2GB
+vm_memory_high_watermark.absolute = %s
 log.console = false
 log.file.level = warning
-`, amqp, management, webstomp, stomp) + config
+`, amqp, management, webstomp, stomp, memoryLimit) + config
 	for file, text := range map[string]string{
 		"rabbitmq.conf":   config,
 		"enabled_plugins": "[rabbitmq_management,rabbitmq_web_stomp].\n",
@@ -149,6 +153,37 @@ func (n *Node) Control(ctx context.Context, args ...string) (string, error) {
 		return string(out), fmt.Errorf("rabbitmqctl %s: %w: %s", args[0], err, out)
 	}
 	return string(out), nil
+}
+
+// SetMemoryAlarm has the node find that its memory is used up, or that it is not; a node that is started again finds that it is
+// not. Each node of a cluster hears of it in its own time (see Alarmed), and then holds back whoever publishes there.
+func (n *Node) SetMemoryAlarm(ctx context.Context, on bool) error {
+	limit := memoryLimit
+	if on {
+		limit = memoryAlarm
+	}
+	_, err := n.Control(ctx, "set_vm_memory_high_watermark", "absolute", limit)
+	return err
+}
+
+// Alarmed asks the node whether it knows of an alarm (memory, disk) on any node of its cluster.
+func (n *Node) Alarmed(ctx context.Context) (bool, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, n.API+"/api/health/checks/alarms", nil)
+	if err != nil {
+		return false, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false, err
+	}
+	response.Body.Close()
+	switch response.StatusCode {
+	case http.StatusOK:
+		return false, nil
+	case http.StatusServiceUnavailable:
+		return true, nil
+	}
+	return false, fmt.Errorf("ask for alarms: %s", response.Status)
 }
 
 // Start starts the node and returns once it takes connections.
