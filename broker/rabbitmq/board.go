@@ -37,28 +37,15 @@ func (b *Broker) Post(ctx context.Context, n broker.Notice) error {
 	if err := finish(&p, h, n.Kind, "application/json", n.Time); err != nil {
 		return fmt.Errorf("post a notice: %w", err)
 	}
-	l, err := b.sender() // not on the control connection: a publisher may be blocked
-	if err != nil {
-		return err
-	}
-	err = b.retry(ctx, func() error {
-		s, err := l.get(ctx)
+	err := b.doSending(ctx, func(ch *amqp.Channel) error {
+		confirm, err := ch.PublishWithDeferredConfirm(boardExchange, "", false, false, p)
 		if err != nil {
 			return err
 		}
-		if err := s.passable(ctx); err != nil {
-			return err
+		if !confirm.Wait() {
+			return errLost
 		}
-		return s.with(ctx, func(ch *amqp.Channel) error {
-			confirm, err := ch.PublishWithDeferredConfirm(boardExchange, "", false, false, p)
-			if err != nil {
-				return err
-			}
-			if !confirm.Wait() {
-				return errLost
-			}
-			return nil
-		})
+		return nil
 	})
 	if err != nil && err != broker.ErrClosed {
 		return fmt.Errorf("post a notice: %w", err)

@@ -28,6 +28,7 @@ func TestCluster(t *testing.T) {
 		{"leaders are spread", testLeadersAreSpread},
 		{"passing rooms go on elsewhere", testPassingRooms},
 		{"killed node", testKilledNode},
+		{"memory alarm", testMemoryAlarm},
 		{"sick queues harm no other room", testSickQueues},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -93,11 +93,30 @@ func (s *session) giveBack(ch *amqp.Channel) {
 	s.pool.idle = append(s.pool.idle, ch)
 }
 
-// do runs call on a control channel, again and again over lost connections, until it has an answer or ctx ends.
+// do runs call on a control channel, again and again over lost connections, until it has an answer or ctx ends. It must not
+// publish: under an alarm the broker reads nothing more from a connection that has.
 func (b *Broker) do(ctx context.Context, call func(*amqp.Channel) error) error {
 	return b.retry(ctx, func() error {
 		s, err := b.control.get(ctx)
 		if err != nil {
+			return err
+		}
+		return s.with(ctx, call)
+	})
+}
+
+// doSending is do for what publishes.
+func (b *Broker) doSending(ctx context.Context, call func(*amqp.Channel) error) error {
+	l, err := b.sender()
+	if err != nil {
+		return err
+	}
+	return b.retry(ctx, func() error {
+		s, err := l.get(ctx)
+		if err != nil {
+			return err
+		}
+		if err := s.passable(ctx); err != nil {
 			return err
 		}
 		return s.with(ctx, call)

@@ -16,3 +16,9 @@ func (b *Broker) SetDeadAfter(d time.Duration) { b.deadAfter = d }
 
 // PulseQueue is there as soon as somebody has consumed a queue, and is no room's.
 const PulseQueue = pulseQueue
+
+// Pulse returns nil when a quorum queue has just taken a message.
+func (b *Broker) Pulse(ctx context.Context) error { return b.pulse(ctx) }
+
+// ConsumePatience is how long the broker may take to answer a consumer.
+const ConsumePatience = consumePatience

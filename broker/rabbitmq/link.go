@@ -66,8 +66,10 @@ type session struct {
 	mu      sync.Mutex
 	ended   bool
 	err     error         // why it was lost
-	blocked string        // the broker's reason for holding publishers back; "": it does not
+	blocked string        // the broker's reason for holding publishers back, and reading nothing; "": it does not
+	held    chan struct{} // closed while blocked
 	free    chan struct{} // while blocked: closed at the end of it
+	freed   time.Time     // when it was blocked last
 
 	lanes []*lane          // of the link "send"
 	apart map[string]*lane // of the link "send-apart", by room
@@ -209,7 +211,7 @@ func (l *link) triedOnce() {
 }
 
 func (l *link) dial(ctx context.Context, address string) (*session, error) {
-	s := &session{link: l, lost: make(chan struct{})}
+	s := &session{link: l, lost: make(chan struct{}), held: make(chan struct{})}
 	keep := func() bool { return true }
 	properties := amqp.NewConnectionProperties()
 	properties.SetClientConnectionName("madang " + l.name + " " + l.broker.id)
@@ -301,9 +303,10 @@ func (s *session) setBlocked(reason string) (changed bool) {
 	switch {
 	case reason != "" && s.free == nil:
 		s.free = make(chan struct{})
+		close(s.held)
 	case reason == "" && s.free != nil:
 		close(s.free)
-		s.free = nil
+		s.free, s.held, s.freed = nil, make(chan struct{}), time.Now()
 	}
 	s.blocked = reason
 	return changed
@@ -313,6 +316,27 @@ func (s *session) blockedBy() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.blocked
+}
+
+// holding is closed while the broker holds publishers back.
+func (s *session) holding() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held
+}
+
+// dueSince returns since when the broker could have answered what it was asked at that time: not while it holds publishers back,
+// since then it does not read.
+func (s *session) dueSince(asked time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.blocked != "":
+		return time.Now()
+	case s.freed.After(asked):
+		return s.freed
+	}
+	return asked
 }
 
 func (s *session) why() error {

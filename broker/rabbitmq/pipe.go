@@ -128,6 +128,9 @@ func (b *Broker) consume(ctx context.Context, l *link, c broker.Consumption) (*p
 	if err != nil {
 		return nil, err
 	}
+	if err := s.passable(ctx); err != nil { // its channel would have no answer
+		return nil, err
+	}
 	if !s.enter() {
 		return nil, errLost
 	}
@@ -159,20 +162,27 @@ func (b *Broker) consume(ctx context.Context, l *link, c broker.Consumption) (*p
 		p.read(deliveries)
 		l.leave()
 	}()
+	asked := time.Now()
 	late := time.NewTimer(consumePatience)
 	defer late.Stop()
-	select {
-	case err := <-result:
-		if err != nil {
-			return nil, err
+	for {
+		select {
+		case err := <-result:
+			if err != nil {
+				return nil, err
+			}
+			return p, nil
+		case <-late.C:
+			if left := consumePatience - time.Since(s.dueSince(asked)); left > 0 {
+				late.Reset(left)
+				continue
+			}
+			close(abandoned)
+			return nil, errStalled
+		case <-ctx.Done():
+			close(abandoned)
+			return nil, ctx.Err()
 		}
-		return p, nil
-	case <-late.C:
-		close(abandoned)
-		return nil, errStalled
-	case <-ctx.Done():
-		close(abandoned)
-		return nil, ctx.Err()
 	}
 }
 
@@ -345,10 +355,25 @@ func (p *pipe) Ack(tag uint64) error {
 	return nil
 }
 
-// Close closes the channel and returns when the broker has done so.
+// Close closes the channel and returns when the broker has done so. Under an alarm it does not wait: what is not acked goes back
+// when that is over, or with the connection.
 func (p *pipe) Close() error {
-	if p.end(broker.ErrLost) {
+	if !p.end(broker.ErrLost) {
+		return nil
+	}
+	if !p.session.enter() { // it is ending
 		p.shut()
+		return nil
+	}
+	shut := make(chan struct{})
+	go func() {
+		defer p.session.using.Done()
+		defer close(shut)
+		p.shut()
+	}()
+	select {
+	case <-shut:
+	case <-p.session.holding():
 	}
 	return nil
 }

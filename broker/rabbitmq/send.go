@@ -317,10 +317,7 @@ func (l *lane) send(ctx context.Context, queue string, p amqp.Publishing) error 
 			return errStalled
 		case <-late.C:
 			late.Reset(l.patience)
-			if l.session.blockedBy() != "" {
-				begun = time.Now() // nobody gets an answer under an alarm
-				continue
-			}
+			begun = l.session.dueSince(begun)
 			if !l.complain(begun) && time.Since(begun) > 2*l.patience-l.patience/4 {
 				go l.settle(r, pub) // the others on this lane have answers, only this one has none
 				return errStalled
@@ -334,13 +331,12 @@ func (l *lane) send(ctx context.Context, queue string, p amqp.Publishing) error 
 
 // complain gives the lane up if it has had no answer for its patience, and reports whether it has.
 func (l *lane) complain(begun time.Time) bool {
-	last := max(l.answered.Load(), begun.UnixNano())
+	last := max(l.answered.Load(), l.session.dueSince(begun).UnixNano())
 	silent := time.Since(time.Unix(0, last)) >= l.patience*3/4
-	if silent && l.session.blockedBy() == "" {
+	if silent {
 		l.giveUp()
-		return true
 	}
-	return false
+	return silent
 }
 
 // settle waits for the broker's answer to r, frees its place and says what the answer was.

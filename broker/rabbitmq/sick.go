@@ -85,7 +85,7 @@ const pulseQueue = "madang.pulse"
 func (b *Broker) pulse(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, controlPatience)
 	defer cancel()
-	return b.do(ctx, func(ch *amqp.Channel) error {
+	return b.doSending(ctx, func(ch *amqp.Channel) error {
 		args := amqp.Table{"x-queue-type": "quorum", "x-max-length": int64(1), "x-overflow": "drop-head"}
 		if _, err := ch.QueueDeclare(pulseQueue, true, false, false, false, args); err != nil {
 			return err
