@@ -22,6 +22,8 @@ type node interface {
 	Ended() bool
 	Signal(s syscall.Signal) error
 	Control(ctx context.Context, args ...string) (string, error)
+	SetMemoryAlarm(ctx context.Context, on bool) error
+	Alarmed(ctx context.Context) (bool, error)
 	Logs() []string
 }
 

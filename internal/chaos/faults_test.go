@@ -64,6 +64,7 @@ func faults() []fault {
 		fault{"players' connections cut", "players", disconnected},
 		fault{"kill -9 of a RabbitMQ node", "rabbitmq", nodeKilled},
 		fault{"SIGSTOP, SIGCONT of a RabbitMQ node", "rabbitmq", nodeFrozen},
+		fault{"memory alarm on a RabbitMQ node", "rabbitmq", nodeAlarmed},
 		fault{"restart of PostgreSQL", "postgres", databaseRestarted},
 		fault{"kill -9 of PostgreSQL", "postgres", databaseKilled},
 	)
@@ -259,6 +260,57 @@ func nodeFrozen(ctx context.Context, d *deployment, r *dice) error {
 	}
 	err := pause(ctx, frozenTime())
 	return errors.Join(err, n.Signal(syscall.SIGCONT))
+}
+
+// nodeAlarmed has a node find that its memory is used up: then all nodes hold back whoever publishes.
+func nodeAlarmed(ctx context.Context, d *deployment, r *dice) error {
+	n := d.nodes[r.n(len(d.nodes))]
+	err := setAlarm(ctx, d, n, true)
+	if err == nil {
+		err = pause(ctx, frozenTime())
+	}
+	return errors.Join(err, setAlarm(ctx, d, n, false))
+}
+
+// setAlarm raises or ends the alarm of n, and returns when all nodes say so. What fails is done again: a node that was frozen or
+// killed a moment ago takes its time, and one that has ended by itself has no alarm when it is back.
+func setAlarm(ctx context.Context, d *deployment, n node, on bool) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	for {
+		err := tend(d)
+		if err == nil {
+			err = n.SetMemoryAlarm(ctx, on)
+		}
+		if err == nil {
+			err = alarmed(ctx, d, on)
+		}
+		if err == nil {
+			return nil
+		}
+		if pause(ctx, time.Second) != nil {
+			return fmt.Errorf("alarm %t: %w", on, err)
+		}
+		d.t.Logf("alarm %t: trying again: %.300s", on, err)
+	}
+}
+
+// alarmed waits until all nodes say that there is an alarm in their cluster, or that there is none.
+func alarmed(ctx context.Context, d *deployment, on bool) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTime/4)
+	defer cancel()
+	for i, n := range d.nodes {
+		for {
+			is, err := n.Alarmed(ctx)
+			if err == nil && is == on {
+				break
+			}
+			if n.Ended() || pause(ctx, 50*time.Millisecond) != nil {
+				return errors.Join(fmt.Errorf("node %d says alarm %t", i+1, is), err)
+			}
+		}
+	}
+	return nil
 }
 
 func databaseRestarted(ctx context.Context, d *deployment, _ *dice) error {
