@@ -47,10 +47,11 @@ type Event struct {
 	Name        string
 	Seq         uint64 // the client's counter; 0: none
 	Conn        string
-	ConnSeq     uint64    // the gateway's counter in Conn; 0: none
-	Reason      string    // EventJoin, EventAttach: "spectator", for who only watches
-	Job         string    // EventJob: its ID
-	Time        time.Time // room.Now() is this, but never goes back
+	ConnSeq     uint64        // the gateway's counter in Conn; 0: none
+	Reason      string        // EventJoin, EventAttach: "spectator", for who only watches
+	Job         string        // EventJob: its ID
+	Time        time.Time     // room.Now() is this, but never goes back
+	Late        time.Duration // EventTick: see [Room.Late]
 	ContentType string
 	Body        []byte
 

@@ -106,6 +106,10 @@ func (r *Room) people(watch bool) []Player {
 // Now is the room's time: that of the event, never before an earlier one's. UTC.
 func (r *Room) Now() time.Time { return r.in.now() }
 
+// Late is how long after its time a tick is played: nearly nothing while the room keeps up, and 0 in what is no tick. It is there for games that do
+// less on a machine with too much to do, such as tell players less often. Nothing that matters may depend on it: it is another each time.
+func (r *Room) Late() time.Duration { return r.step.Late }
+
 // Rand is chance that players can't foresee and that is the same when the event is played again.
 func (r *Room) Rand() *rand.Rand {
 	if r.rand == nil {

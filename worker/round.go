@@ -220,8 +220,9 @@ func (r *room) clock(now time.Time) (fired bool, err error) {
 		if a.tick.After(now) || a.change.ended {
 			return fired, nil
 		}
-		r.game.counts.tickDelay.Observe(r.w.now().Sub(a.tick).Seconds())
-		if _, err := r.play(&handlers.Event{Kind: handlers.EventTick, ID: "tick", Time: a.tick}, nil); err != nil {
+		late := r.w.now().Sub(a.tick)
+		r.game.counts.tickDelay.Observe(late.Seconds())
+		if _, err := r.play(&handlers.Event{Kind: handlers.EventTick, ID: "tick", Time: a.tick, Late: late}, nil); err != nil {
 			return false, err
 		}
 		fired = true

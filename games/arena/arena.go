@@ -80,7 +80,7 @@ func join(room *handlers.Room, y *yard, p handlers.Player) error {
 	if n < 0 {
 		n = len(y.Players)
 		y.Players = append(y.Players, player{})
-	} else if y.Players[n].Left == y.Tick {
+	} else if y.Tick-y.Players[n].Left < m.pace.untold() {
 		m.blink() // some may still be told that who had the number is gone
 	}
 	rng := room.Rand()
@@ -138,6 +138,7 @@ func steer(room *handlers.Room, y *yard, s steering) error {
 func tick(room *handlers.Room, y *yard) error {
 	y.Tick++
 	m := y.moment()
+	m.pace.tick(room.Late())
 	for n := range y.Players {
 		p := &y.Players[n]
 		if p.VX == 0 && p.VY == 0 {

@@ -1,6 +1,7 @@
 package arena
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -64,8 +65,13 @@ func newCrowd(t testing.TB, players int) *crowd {
 // tick plays one tick and returns what it told, by user.
 func (c *crowd) tick() map[string]view {
 	c.t.Helper()
+	return c.tickLate(0)
+}
+
+func (c *crowd) tickLate(late time.Duration) map[string]view {
+	c.t.Helper()
 	before := len(c.room.Sent())
-	c.room.Tick(1)
+	c.room.TickLate(1, late)
 	told := map[string]view{}
 	for _, out := range c.room.Sent()[before:] {
 		if out.Type != "frame" {
@@ -82,6 +88,25 @@ func (c *crowd) tick() map[string]view {
 		told[out.To[0]] = v
 	}
 	return told
+}
+
+// places is where everybody is.
+func (c *crowd) places() map[string][2]float64 {
+	c.t.Helper()
+	var y yard
+	memory := json.NewDecoder(bytes.NewReader(c.room.Memory()))
+	for _, part := range []any{new(json.RawMessage), &y} { // the engine's, and the game's
+		if err := memory.Decode(part); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	at := map[string][2]float64{}
+	for _, p := range y.Players {
+		if p.User != "" {
+			at[p.User] = [2]float64{float64(p.X) / unit, float64(p.Y) / unit}
+		}
+	}
+	return at
 }
 
 func (c *crowd) steer(user string, dx, dy float64) {
@@ -128,6 +153,63 @@ func check(t *testing.T, told map[string]view, at map[string][2]float64) {
 				t.Errorf("%s is told of coin %s, which is %.1f away", user, c.who, d)
 			}
 		}
+	}
+}
+
+func TestARoomThatIsLateTellsEachPlayerLessOftenAndNothingLess(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(5, 6))
+	c := newCrowd(t, 40)
+	frames := func(ticks int, late time.Duration) (perPlayer float64) {
+		total := 0
+		for range ticks {
+			c.steerAll(rng)
+			told := c.tickLate(late)
+			total += len(told)
+			check(t, told, c.places())
+		}
+		return float64(total) / float64(len(c.users))
+	}
+	for _, user := range c.users {
+		c.steer(user, rng.Float64()*2-1, rng.Float64()*2-1)
+	}
+	frames(4*paceSettle, 2*paceLate)
+	if got := frames(2*paceMost, 2*paceLate); got > 2 || got < 1 {
+		t.Errorf("in %d late ticks each player had %.1f frames, want at most 2", 2*paceMost, got)
+	}
+	frames(4*paceCalm, 0)
+	if got := frames(10, 0); got < 8 {
+		t.Errorf("in 10 ticks that were in time again each player had %.1f frames, want nearly 10", got)
+	}
+}
+
+// Who takes a place that became free while others were not told is not taken for who had it.
+func TestALateRoomTellsOfWhoHasLeft(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(t, 100)
+	for i, user := range c.users {
+		c.steer(user, 1, float64(i%3-1))
+	}
+	hear := func() {
+		told := c.tickLate(2 * paceLate)
+		check(t, told, c.places())
+	}
+	for range 6 * paceSettle {
+		hear()
+	}
+	for i, user := range c.users[:20] {
+		c.room.Leave(user)
+		if i%2 == 0 {
+			hear()
+		}
+		if err := c.room.Join(fmt.Sprint("new", i)); err != nil {
+			t.Fatal(err)
+		}
+		c.steer(fmt.Sprint("new", i), -1, 0)
+		hear()
+	}
+	for range 2 * paceMost {
+		hear()
 	}
 }
 

@@ -15,7 +15,7 @@ type frames struct {
 
 const contentJSON = "application/json"
 
-// tell sends a frame to each player who sees something else than before.
+// tell sends a frame to each player who sees something else than before, and whose turn it is.
 func (y *yard) tell(room *handlers.Room) error {
 	m := y.moment()
 	m.changed = false
@@ -24,7 +24,14 @@ func (y *yard) tell(room *handlers.Room) error {
 	all := make([]byte, 0, m.frames.size+m.frames.size/8+1024)
 	for n := range y.Players {
 		p := &y.Players[n]
-		if p.User == "" || p.Away || !y.look(int32(n), &m.eyes[n]) {
+		if p.User == "" || p.Away {
+			continue
+		}
+		if !m.pace.tells(y.Tick, n) {
+			m.changed = true // for the player's next turn
+			continue
+		}
+		if !y.look(int32(n), &m.eyes[n]) {
 			continue
 		}
 		from := len(all)

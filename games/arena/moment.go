@@ -13,6 +13,7 @@ type moment struct {
 	coins   *interest.Grid[int32] // by index
 	eyes    []eyes                // by number
 	changed bool                  // since the latest frames
+	pace    pace
 	near    []int32
 	frames  frames
 }

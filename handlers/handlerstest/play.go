@@ -118,12 +118,18 @@ func (r *Room) Advance(d time.Duration) {
 // Tick plays n ticks, each after its time.
 func (r *Room) Tick(n int) {
 	r.t.Helper()
+	r.TickLate(n, 0)
+}
+
+// TickLate is Tick on a machine that plays each tick so late, as [handlers.Room.Late] says.
+func (r *Room) TickLate(n int, late time.Duration) {
+	r.t.Helper()
 	for range n {
 		r.Advance(r.in.TickEvery())
 		if r.in.Ended() {
 			return
 		}
-		r.quiet(handlers.Event{Kind: handlers.EventTick})
+		r.quiet(handlers.Event{Kind: handlers.EventTick, Late: late})
 	}
 }
 
