@@ -192,6 +192,7 @@ func (p *parts) run(ctx context.Context, s *Server) error {
 		stops = append(stops, func() {
 			if draining {
 				p.finish(patience, s)
+				p.worker.FinishBy(s.drainedAt.Add(s.config.Drain))
 			}
 			p.settle(s)
 		}, start(p.worker.Run))

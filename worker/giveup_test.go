@@ -382,3 +382,42 @@ func TestDrainingWorkerHandsRoomsOverAFewAtATime(t *testing.T) {
 		next.end()
 	})
 }
+
+// A stop that has waited already cuts sooner what does not finish.
+func TestRunFinishesByTheTimeThatItIsGiven(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ left, want time.Duration }{
+		"something is left": {5 * time.Second, 5 * time.Second},
+		"nothing is left":   {-time.Minute, 2 * time.Second},
+		"more than Drain":   {time.Hour, 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, tallyGame(handlers.Policy{Grace: time.Hour}, 0))
+				w.room("r", "ann")
+				var away atomic.Bool
+				p := w.start(func(p *process) {
+					p.beforeCommit = func(*store.Commit) error {
+						if away.Load() {
+							return store.ErrUnavailable
+						}
+						return nil
+					}
+				}, nil)
+				w.listen("r")
+				w.join("r", "ann")
+				w.awaitType("$joined", 1)
+				away.Store(true)
+				w.say("r", "ann", 1, "add", said{})
+				synctest.Wait()
+				p.FinishBy(time.Now().Add(c.left))
+				begun := time.Now()
+				p.end()
+				if took := time.Since(begun); took < c.want || took > c.want+time.Second {
+					t.Errorf("took %s, want %s", took, c.want)
+				}
+			})
+		})
+	}
+}

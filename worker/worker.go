@@ -100,7 +100,8 @@ type Worker struct {
 	asked   chan struct{} // rooms have asked for jobs
 
 	draining atomic.Bool
-	watching time.Time // since when the board is watched; set before anything runs
+	by       atomic.Int64 // see FinishBy: nanoseconds since 1970
+	watching time.Time    // since when the board is watched; set before anything runs
 
 	taking context.Context // ends when nothing new is taken
 	work   context.Context // ends when what is under way is cut
@@ -276,8 +277,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.mu.Unlock()
 	w.each(func(r *room) { r.setRank(nowhere) })
 
-	timer := time.AfterFunc(w.drain, func() {
-		w.log.Warn("worker cuts what did not finish in time", "drain", w.drain, "rooms", w.count())
+	patience := w.patience()
+	timer := time.AfterFunc(patience, func() {
+		w.log.Warn("worker cuts what did not finish in time", "waited", patience, "rooms", w.count())
 		cut()
 	})
 	w.running.Wait()
