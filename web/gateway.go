@@ -40,6 +40,7 @@ type Gateway struct {
 	metrics *metrics
 
 	hub       hub
+	gatherer  *gatherer
 	life      context.Context // of keepers; ends last
 	die       context.CancelFunc
 	fed       chan struct{} // closed when feed is set
@@ -107,6 +108,7 @@ func New(c Config) (*Gateway, error) {
 	}
 	g.hub = hub{g: g, rooms: map[string]*room{}}
 	g.life, g.die = context.WithCancel(context.Background())
+	g.gatherer = newGatherer(m.putOff)
 	return g, nil
 }
 

@@ -13,6 +13,7 @@ type metrics struct {
 	framesIn      *prometheus.CounterVec // by command
 	bytesIn       prometheus.Counter
 	writes        prometheus.Counter
+	putOff        prometheus.Counter
 	bytesOut      prometheus.Counter
 	outputs       *prometheus.CounterVec // by what became of it
 	deliveries    prometheus.Counter
@@ -45,6 +46,7 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 		framesIn:      counters("frames_in_total", "STOMP frames from clients.", "command"),
 		bytesIn:       counter("bytes_in_total", "Bytes of WebSocket messages from clients."),
 		writes:        counter("writes_total", "WebSocket messages to clients."),
+		putOff:        counter("writes_put_off_total", "Writes put off, to take more with them, because the process has more to do than it can."),
 		bytesOut:      counter("bytes_out_total", "Bytes of WebSocket messages to clients."),
 		outputs:       counters("outputs_total", "Outputs of rooms heard, by part, or why they were dropped.", "part"),
 		deliveries:    counter("deliveries_total", "MESSAGE frames queued for clients."),
@@ -64,7 +66,7 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		m.connections, m.subscriptions, m.framesIn, m.bytesIn, m.writes, m.bytesOut, m.outputs, m.deliveries,
+		m.connections, m.subscriptions, m.framesIn, m.bytesIn, m.writes, m.putOff, m.bytesOut, m.outputs, m.deliveries,
 		m.disconnects, m.refusals, m.rejected, m.holes, m.broken, m.retries, m.asked, m.dropped, m.notes, m.replaced,
 	} {
 		errs = append(errs, to.Register(c))

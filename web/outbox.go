@@ -34,6 +34,7 @@ type outbox struct {
 	skipped func()            // called for each packet that a newer one has replaced
 	broken  func(cause error) // called once, in a goroutine of its own, when a write has failed
 	last    atomic.Int64      // when something was last written; Unix nanoseconds
+	off     atomic.Bool       // a gatherer has put the flush off
 
 	mu       sync.Mutex
 	socket   net.Conn // nil: not yet
@@ -189,6 +190,15 @@ func (o *outbox) endLocked() {
 		o.over = true
 		close(o.ended)
 	}
+}
+
+// catchUp flushes what a gatherer has put off, so that nobody is taken for slow because of that; false: there is no such thing.
+func (o *outbox) catchUp() bool {
+	if !o.off.Load() {
+		return false
+	}
+	o.flush()
+	return true
 }
 
 // flush writes what waits, as far as it can be written without waiting. It does not block.

@@ -157,7 +157,7 @@ func (r *room) deliver(outs []*broker.Output) {
 	r.slow = nil
 	// Under mu: whatever is said to these sessions next, by whomever, comes after this.
 	for _, s := range r.touched {
-		s.out.flush()
+		r.hub.g.gatherer.flush(s.out)
 	}
 	clear(r.touched)
 	if r.touched = r.touched[:0]; cap(r.touched) > keepTouched {
@@ -307,7 +307,7 @@ func (r *room) passLocked(sub *subscription, e *encoding, answer bool) int {
 
 // putLocked puts a packet before one subscriber, and says how many frames it took; the session is flushed later.
 func (r *room) putLocked(sub *subscription, p packet) int {
-	if sub.s.out.put(p) {
+	if sub.s.out.put(p) || sub.s.out.catchUp() && sub.s.out.put(p) {
 		r.touched = append(r.touched, sub.s)
 		return p.count()
 	}

@@ -163,4 +163,5 @@ func (g *Gateway) sendAway() {
 	}
 	g.mu.Unlock()
 	<-done
+	g.gatherer.end()
 }
