@@ -1,5 +1,5 @@
 // Command echo is a deployment whose games say what they hear to the whole room, one for each way in which a room may be kept:
-// ephemeral, checkpointed and durable. It takes the flags of madang.
+// ephemeral, checkpointed and durable; and a match of players in motion. It takes the flags of madang.
 package main
 
 import (
@@ -35,5 +35,6 @@ func game(name string, keep handlers.Keep) handlers.Definition {
 }
 
 func main() {
-	server.Main(lobby.New(), game("ephemeral", handlers.Ephemeral{}), game("checkpointed", handlers.Checkpointed{Every: time.Second}), game("durable", handlers.Durable{}))
+	server.Main(lobby.New(), game("ephemeral", handlers.Ephemeral{}), game("checkpointed", handlers.Checkpointed{Every: time.Second}),
+		game("durable", handlers.Durable{}), matches())
 }
