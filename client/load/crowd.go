@@ -13,8 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/madang-games/madang/web/stomp"
 )
 
 // crowd is everybody.
@@ -25,7 +23,11 @@ type crowd struct {
 	rooms   []*room
 	clients []*member
 	beats   bool // they have heart-beats
+	match   bool // every other message is a note
+	collect bool // the rest waits for the tick
 	latency histogram
+	// beyond is, where what is said waits for the tick, the latency without that.
+	beyond histogram
 	// connected is how long each took from the opening of its socket until it was live.
 	connected histogram
 	leaving   atomic.Bool
@@ -71,7 +73,7 @@ func (c *crowd) why() error { <-c.failed; return c.because }
 // gather signs everybody in and gives everybody a seat. The crowd it returns may have to leave even on an error.
 func gather(ctx context.Context, config Config) (*crowd, error) {
 	c := &crowd{
-		urls: strings.Split(config.URL, ","), beats: config.Idle, failed: make(chan struct{}),
+		urls: strings.Split(config.URL, ","), beats: config.Idle, match: config.Match, collect: config.Collect, failed: make(chan struct{}),
 		http: &http.Client{
 			Timeout:   callTime,
 			Transport: &http.Transport{MaxIdleConns: gatherers, MaxIdleConnsPerHost: gatherers, MaxConnsPerHost: gatherers},
@@ -80,7 +82,7 @@ func gather(ctx context.Context, config Config) (*crowd, error) {
 	for range config.Rooms {
 		r := &room{crowd: c, members: make([]*member, config.Clients)}
 		for i := range r.members {
-			r.members[i] = &member{room: r, index: i, live: make(chan struct{}), next: make([]int64, config.Clients)}
+			r.members[i] = &member{room: r, index: i, live: make(chan struct{}), next: make([]int64, config.Clients), counted: make(chan int64, 1)}
 		}
 		c.rooms = append(c.rooms, r)
 	}
@@ -191,7 +193,11 @@ func (c *crowd) take(ctx context.Context, config Config, id string) (seat, error
 	path, body := "/v1/rooms/"+id+"/join", any(nil)
 	if id == "" {
 		path = "/v1/rooms"
-		body = map[string]any{"game": config.Game, "options": map[string]any{"capacity": max(config.Clients, 2)}}
+		options := map[string]any{"capacity": max(config.Clients, 2)}
+		if config.Collect {
+			options["collect"] = true
+		}
+		body = map[string]any{"game": config.Game, "options": options}
 	}
 	return s, c.call(ctx, path, s.token, body, &s)
 }
@@ -265,7 +271,8 @@ func (r *room) talk(ctx context.Context, c Config) {
 	queue := r.members[0].seat.Stomp.Queue
 	for k := 0; ; k++ {
 		m := r.members[k%len(r.members)]
-		due := start.Add(time.Duration(k/len(r.members))*pause + time.Duration(m.index)*step)
+		turn := k / len(r.members)
+		due := start.Add(time.Duration(turn)*pause + time.Duration(m.index)*step)
 		// Who is late because the one before could not be written at once counts from when it was due: no stall is hidden. Who is
 		// late because a timer is, some tenths of a millisecond, counts from when it fired.
 		if wait := time.Until(due); wait > 0 {
@@ -283,17 +290,22 @@ func (r *room) talk(ctx context.Context, c Config) {
 		if m.lost.Load() {
 			continue
 		}
-		body = appendBody(body[:0], c.Size, m.index, m.sent, due.UnixNano())
-		out = stomp.AppendFrame(out[:0], stomp.V12, &stomp.Frame{Command: "SEND", Fields: []stomp.Field{
-			{Name: "destination", Value: queue}, {Name: "type", Value: kind},
-			{Name: "content-type", Value: "application/json"},
-		}, Body: body})
+		kind, number := kindSay, m.sent
+		if m.isNote(turn) {
+			kind, number = kindNote, m.noted
+		}
+		body = appendBody(body[:0], c.Size, m.index, number, due.UnixNano())
+		out = sendFrame(out[:0], queue, kind, body)
 		if err := m.socket.write(out); err != nil {
 			m.lost.Store(true)
 			continue
 		}
-		m.sent++
-		r.tally.sent.Add(1)
+		if kind == kindNote {
+			m.noted++
+		} else {
+			m.sent++
+			r.tally.sent.Add(1)
+		}
 		if w := m.window.Load(); w != nil && w.holds(due.UnixNano()) {
 			r.tally.said.Add(1)
 		}
@@ -358,6 +370,7 @@ func (c *crowd) report(measured time.Duration) *Report {
 	r := &Report{
 		Rooms: len(c.rooms), Clients: len(c.clients), Seconds: measured.Seconds(), Sent: sent, Delivered: delivered,
 		P50: c.latency.quantile(0.5), P95: c.latency.quantile(0.95), P99: c.latency.quantile(0.99), Max: c.latency.quantile(1),
+		BeyondP50: c.beyond.quantile(0.5), BeyondP99: c.beyond.quantile(0.99),
 	}
 	if s := measured.Seconds(); s > 0 {
 		for _, room := range c.rooms {

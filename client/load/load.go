@@ -33,6 +33,11 @@ type Config struct {
 	Sources []string
 	// Idle: nobody talks. They have heart-beats, each 25 s.
 	Idle bool
+	// Match: every other message of each is a note, which the room only counts, and at the end it says how many it has heard. The game is one such as
+	// match of bench/echo, which is the default, and the default Rate 2.
+	Match bool
+	// Collect: with Match, what is said waits for the room's next tick, 10 a second.
+	Collect bool
 	// Metrics are the processes that are measured, by their addresses, with commas; default URL.
 	Metrics string
 	// Progress takes a line each second; default none.
@@ -55,11 +60,15 @@ func (c Config) filled() (Config, error) {
 	if c.Metrics == "" {
 		c.Metrics = c.URL
 	}
+	game, rate := "relay", 10.0
+	if c.Match {
+		game, rate = "match", 2
+	}
 	if c.Game == "" {
-		c.Game = "relay"
+		c.Game = game
 	}
 	if c.Rate == 0 {
-		c.Rate = 10
+		c.Rate = rate
 	}
 	if c.Time == 0 {
 		c.Time = 30 * time.Second
@@ -75,6 +84,8 @@ func (c Config) filled() (Config, error) {
 		return c, errors.New("load: no URL of a deployment")
 	case c.Rooms < 1 || c.Clients < 1 || c.Clients > 1000 || c.Rate <= 0 || c.Time < 0 || c.Warmup < 0 || c.Connecting < 1:
 		return c, errors.New("load: rooms, clients (at most 1,000 a room), rate, times and connections at a time must be positive")
+	case c.Collect && !c.Match:
+		return c, errors.New("load: only a match collects")
 	case c.Size < MinSize || c.Size > 60<<10:
 		return c, fmt.Errorf("load: a message has %d to %d bytes", MinSize, 60<<10)
 	}
@@ -86,7 +97,7 @@ type Report struct {
 	Rooms      int     `json:"rooms"`
 	Clients    int     `json:"clients"`
 	Seconds    float64 `json:"seconds"` // measured
-	Sent       int64   `json:"sent"`    // with the warm-up
+	Sent       int64   `json:"sent"`    // with the warm-up, without notes
 	Delivered  int64   `json:"delivered"`
 	SendRate   float64 `json:"sends_per_second"` // while it was measured, as the next
 	Rate       float64 `json:"deliveries_per_second"`
@@ -94,6 +105,10 @@ type Report struct {
 	P95        float64 `json:"p95_ms"`
 	P99        float64 `json:"p99_ms"`
 	Max        float64 `json:"max_ms"`
+	BeyondP50  float64 `json:"beyond_tick_p50_ms,omitempty"` // of a match that collects: later than at the first tick after it was due
+	BeyondP99  float64 `json:"beyond_tick_p99_ms,omitempty"`
+	Notes      int64   `json:"notes,omitempty"`      // of a match, with the warm-up
+	Miscounted int64   `json:"miscounted,omitempty"` // notes by which the rooms' counts are wrong
 	Lost       int64   `json:"lost"`
 	Doubled    int64   `json:"doubled"`
 	Disordered int64   `json:"out_of_order"`
@@ -110,7 +125,7 @@ type Report struct {
 
 // OK reports whether everything arrived once and in order.
 func (r *Report) OK() bool {
-	return r.Lost == 0 && r.Doubled == 0 && r.Disordered == 0 && r.Disagree == 0 && r.Dropped == 0
+	return r.Lost == 0 && r.Doubled == 0 && r.Disordered == 0 && r.Disagree == 0 && r.Dropped == 0 && r.Miscounted == 0
 }
 
 func (r *Report) String() string {
@@ -118,7 +133,7 @@ func (r *Report) String() string {
 	if r.JoinTime > 0 {
 		joins = float64(r.Clients) / r.JoinTime
 	}
-	return fmt.Sprintf(`%d rooms, %d clients, %.0f s measured
+	text := fmt.Sprintf(`%d rooms, %d clients, %.0f s measured
   seats       %10.2f s    (sign-in and join over REST)
   joins       %10.0f /s   (in %.2f s; p50 %.1f ms, p99 %.1f ms from socket to snapshot)
   sends       %10.0f /s   (%d in all)
@@ -128,6 +143,13 @@ func (r *Report) String() string {
   lost %d, doubled %d, out of order %d, rooms that disagree %d, connections lost %d`,
 		r.Rooms, r.Clients, r.Seconds, r.SeatTime, joins, r.JoinTime, r.JoinP50, r.JoinP99, r.SendRate, r.Sent, r.Rate, r.Delivered,
 		r.P50, r.P95, r.P99, r.Max, r.CPU, r.Cost, r.Memory, r.Lost, r.Doubled, r.Disordered, r.Disagree, r.Dropped)
+	if r.BeyondP99 > 0 {
+		text += fmt.Sprintf("\n  beyond the tick  p50 %.2f ms   p99 %.2f ms", r.BeyondP50, r.BeyondP99)
+	}
+	if r.Notes > 0 {
+		text += fmt.Sprintf("\n  notes %d, miscounted by %d", r.Notes, r.Miscounted)
+	}
+	return text
 }
 
 // Run joins everybody, lets them talk, waits for what is under way, and leaves. When ctx ends early it measures what
@@ -182,6 +204,9 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	<-watched
 
 	report := crowd.report(measured)
+	if c.Match {
+		report.Notes, report.Miscounted = crowd.recount(living, c.Connecting, c.Patience)
+	}
 	report.SeatTime, report.JoinTime = seated.Seconds(), joined.Seconds()
 	report.JoinP50, report.JoinP99 = crowd.connected.quantile(0.5), crowd.connected.quantile(0.99)
 	used.tell(report, before)

@@ -29,11 +29,11 @@ type member struct {
 	order  atomic.Uint64 // the same, for others
 	got    int64         // deliveries that the tally has not been told yet
 
-	sent int64 // by the room's talker
-}
+	grid    grid       // of a room that collects
+	counted chan int64 // the room's answer to how many notes it has heard
 
-// kind is the message type of the load.
-const kind = "load"
+	sent, noted int64 // by the room's talker
+}
 
 var errRefused = errors.New("refused")
 
@@ -134,8 +134,14 @@ func (m *member) take(f *frame) error {
 		return nil
 	}
 	switch string(f.kind) {
-	case kind:
+	case kindSay:
+		if m.room.crowd.collect {
+			at, _ := digits(f.time)
+			m.grid.see(at * int64(time.Millisecond))
+		}
 		return m.count(f.body, f.id)
+	case kindCounted:
+		return m.answered(f.body)
 	case "$snapshot":
 		if !m.isLive {
 			m.isLive = true
@@ -170,6 +176,9 @@ func (m *member) count(body, id []byte) error {
 	m.got++
 	if w := m.window.Load(); w != nil && w.holds(due) {
 		m.room.crowd.latency.add(time.Duration(m.now - due))
+		if m.room.crowd.collect {
+			m.room.crowd.beyond.add(time.Duration(m.grid.beyond(due, m.now)))
+		}
 	}
 	return nil
 }

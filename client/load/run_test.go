@@ -21,7 +21,7 @@ import (
 func deployment(t *testing.T) string {
 	t.Helper()
 	s, err := server.New(server.Config{Listen: "127.0.0.1:0", Data: t.TempDir(), Drain: time.Second},
-		slog.New(slog.DiscardHandler), lobby.New(), relay.Game(), arena.Game())
+		slog.New(slog.DiscardHandler), lobby.New(), relay.Game(), arena.Game(), matchGame("match", 0), matchGame("forgetful", 5))
 	if err != nil {
 		t.Fatal(err)
 	}

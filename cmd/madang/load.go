@@ -14,10 +14,10 @@ import (
 // loadCmd measures a running deployment.
 type loadCmd struct {
 	URL        string        `default:"http://localhost:8080" env:"MADANG_URL" help:"Address of the deployment, or of several lobbies with commas (${default})."`
-	Game       string        `default:"relay" help:"A game that relays what it does not know (${default})."`
+	Game       string        `help:"A game that relays what it does not know (relay; with --match one that plays matches: match)."`
 	Rooms      int           `help:"Rooms (20; with --arena 1)."`
 	Clients    int           `help:"Clients in each room (10; with --arena 200, and that is the most)."`
-	Rate       float64       `help:"Messages a second of each client (10; with --arena 2: how often a player changes its direction)."`
+	Rate       float64       `help:"Messages a second of each client (10; with --match 2; with --arena 2: how often a player changes its direction)."`
 	Size       int           `default:"100" help:"Bytes of a message (${default})."`
 	Time       time.Duration `default:"30s" help:"How long to measure (${default})."`
 	Warmup     time.Duration `default:"2s" help:"How long to talk before measuring (${default})."`
@@ -29,6 +29,8 @@ type loadCmd struct {
 	Players    int           `default:"2000" help:"With --lobby: players who come at once (${default})."`
 	Reads      float64       `default:"2000" help:"With --lobby: calls that read, a second (${default})."`
 	Churn      float64       `default:"10" help:"With --lobby: players a second who come, speak once and leave (${default})."`
+	Match      bool          `help:"Every other message of a client is a note, which the room only counts; the game is that of bench/echo."`
+	Collect    bool          `help:"With --match: what is said waits for the room's next tick."`
 	Arena      bool          `help:"Measure the arena instead, and check that no player is told of what is out of its view."`
 	JSON       bool          `name:"json" help:"Print the report as JSON."`
 	Quiet      bool          `help:"No progress lines."`
@@ -45,7 +47,8 @@ func (c *loadCmd) Run(ctx context.Context) error {
 		return c.arena(ctx)
 	}
 	config := load.Config{URL: c.URL, Game: c.Game, Rooms: c.Rooms, Clients: c.Clients, Rate: c.Rate, Size: c.Size,
-		Time: c.Time, Warmup: c.Warmup, Connecting: c.Connecting, Sources: c.Sources, Idle: c.Idle, Metrics: c.Metrics}
+		Time: c.Time, Warmup: c.Warmup, Connecting: c.Connecting, Sources: c.Sources, Idle: c.Idle, Match: c.Match,
+		Collect: c.Collect, Metrics: c.Metrics}
 	if !c.Quiet {
 		config.Progress = os.Stderr
 	}
