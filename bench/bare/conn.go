@@ -22,6 +22,7 @@ type conn struct {
 	user   string
 	room   *room
 	topic  string
+	notes  int
 
 	// with gather
 	mu      sync.Mutex
@@ -115,9 +116,24 @@ func (c *conn) take(message []byte) {
 			c.stomp("MESSAGE\nsubscription:room\ndestination:" + c.topic + "\nmessage-id:1-0\ntype:$snapshot\ncontent-length:2\n\n{}\x00")
 			c.room.add(c)
 		case "SEND":
-			c.room.say(c.hall, c.topic, c.user, field(fields, "type"), time.Now().UnixMilli(), body)
+			switch kind := field(fields, "type"); kind {
+			case "note":
+				c.notes++
+			case "count":
+				c.counted()
+			default:
+				c.room.say(c.hall, c.topic, c.user, kind, time.Now().UnixMilli(), body)
+			}
 		}
 	}
+}
+
+// counted tells how many notes there were. What the room says meanwhile must not come between.
+func (c *conn) counted() {
+	c.room.mu.Lock()
+	defer c.room.mu.Unlock()
+	body := fmt.Sprintf(`{"notes":%d}`, c.notes)
+	c.stomp(fmt.Sprintf("MESSAGE\nsubscription:room\ndestination:%s\nmessage-id:1-0\ntype:counted\ncontent-length:%d\n\n%s\x00", c.topic, len(body), body))
 }
 
 func (c *conn) stomp(text string) {

@@ -33,6 +33,8 @@ type report struct {
 	Rate        float64 `json:"deliveries_per_second"`
 	P50         float64 `json:"p50_ms"`
 	P99         float64 `json:"p99_ms"`
+	BeyondP50   float64 `json:"beyond_tick_p50_ms"`
+	BeyondP99   float64 `json:"beyond_tick_p99_ms"`
 	Memory      float64 `json:"memory_kib"`
 	CPU         float64 `json:"cpu_percent"`
 	Cost        float64 `json:"cpu_ms_per_1000"`
@@ -48,7 +50,7 @@ func build(ctx context.Context, rounds int, long time.Duration) (*bench, error) 
 		return nil, err
 	}
 	b := &bench{folder: folder, rounds: max(rounds, 1), long: long}
-	for _, of := range []string{"./cmd/madang", "./bench/bare"} {
+	for _, of := range []string{"./cmd/madang", "./bench/bare", "./bench/echo"} {
 		c := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(folder, filepath.Base(of)), of)
 		c.Stderr = os.Stderr
 		if err := c.Run(); err != nil {
@@ -77,7 +79,7 @@ func (b *bench) command(ctx context.Context, core int, program string, args ...s
 	return c
 }
 
-// measure starts the server anew and loads it once.
+// measure starts the server anew, a program that build has built, and loads it once.
 func (b *bench) measure(ctx context.Context, server string, load ...string) (r report, err error) {
 	address, err := free()
 	if err != nil {
@@ -85,7 +87,7 @@ func (b *bench) measure(ctx context.Context, server string, load ...string) (r r
 	}
 	args := []string{"--listen", address}
 	data := filepath.Join(b.folder, "data")
-	if server == "madang" {
+	if server != "bare" {
 		args = append(args, "--data", data, "--log", "error")
 		defer os.RemoveAll(data)
 	}

@@ -39,6 +39,8 @@ var cases = []struct {
 	{"room", oneRoom},
 	{"storm", storm},
 	{"idle", idle},
+	{"match", match},
+	{"growth", growth},
 }
 
 func names() (all []string) {
@@ -70,28 +72,43 @@ func run(ctx context.Context, only string, rounds int, long time.Duration) error
 
 // both runs the load against both and prints the figures that tell finds in the medians of their reports.
 func (b *bench) both(ctx context.Context, what string, tell []figure, load ...string) error {
-	var reports [2][]report
-	for range b.rounds { // in turn, so that what else the machine does meets both
-		for i, server := range []string{"bare", "madang"} {
+	reports, err := b.take(ctx, []string{"bare", "madang"}, load...)
+	if err != nil {
+		return err
+	}
+	tellOf(what, tell, reports)
+	return nil
+}
+
+// take loads each of the servers in each round, in turn, so that what else the machine does meets all.
+func (b *bench) take(ctx context.Context, servers []string, load ...string) (reports [][]report, err error) {
+	reports = make([][]report, len(servers))
+	for range b.rounds {
+		for i, server := range servers {
 			r, err := b.measure(ctx, server, load...)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			reports[i] = append(reports[i], r)
 		}
 	}
+	return reports, nil
+}
+
+// tellOf prints the figures of both.
+func tellOf(what string, tell []figure, reports [][]report) {
 	for _, f := range tell {
 		row(what+": "+f.name, f.format, median(reports[0], f.of), median(reports[1], f.of))
 	}
-	return nil
 }
 
+// row prints one figure; bare 0: there is none of the bare program.
 func row(name, format string, bare, madang float64) {
-	ratio := "-"
-	if bare > 0 {
-		ratio = fmt.Sprintf("%.2f", madang/bare)
+	if bare == 0 {
+		fmt.Printf("| %s | | "+format+" | |\n", name, madang)
+		return
 	}
-	fmt.Printf("| %s | "+format+" | "+format+" | %s |\n", name, bare, madang, ratio)
+	fmt.Printf("| %s | "+format+" | "+format+" | %.2f |\n", name, bare, madang, madang/bare)
 }
 
 type figure struct {
@@ -116,7 +133,9 @@ var (
 	joins  = figure{"joins/s", "%.0f", func(r report) float64 { return float64(r.Clients) / r.JoinSeconds }}
 	joined = figure{"joins, p99 ms", "%.0f", func(r report) float64 { return r.JoinP99 }}
 	memory = figure{"KiB a client", "%.1f", func(r report) float64 { return r.Memory }}
-	cpu    = figure{"CPU, % of a core", "%.1f", func(r report) float64 { return r.CPU }}
+	cpu    = figure{"CPU, % of a core", "%.2f", func(r report) float64 { return r.CPU }}
+	after  = figure{"p50 beyond the tick, ms", "%.2f", func(r report) float64 { return r.BeyondP50 }}
+	last   = figure{"p99 beyond the tick, ms", "%.2f", func(r report) float64 { return r.BeyondP99 }}
 )
 
 // echo: 20,000 deliveries a second.
@@ -129,20 +148,11 @@ func most(ctx context.Context, b *bench) error {
 	var best [2][]float64
 	for range b.rounds {
 		for i, server := range []string{"bare", "madang"} {
-			found, step := 0.0, 40
-			for rooms := 80; step >= 10; rooms += step {
-				r, err := b.measure(ctx, server, fmt.Sprintf("--rooms=%d", rooms), "--rate=10")
-				if err != nil {
-					return err
-				}
-				if r.P99 <= 50 && r.Rate > 95*float64(rooms)*10 {
-					found = r.Rate
-					continue
-				}
-				rooms -= step // back to what went, and on in smaller steps
-				step /= 2
+			found, err := b.limit(ctx, server, 80, 40, 1000, p99, "--rate=10")
+			if err != nil {
+				return err
 			}
-			best[i] = append(best[i], found)
+			best[i] = append(best[i], found.Rate)
 		}
 	}
 	for i := range best {
@@ -150,6 +160,24 @@ func most(ctx context.Context, b *bench) error {
 	}
 	row("rooms of 10: deliveries/s at p99 <= 50 ms", "%.0f", best[0][b.rounds/2], best[1][b.rounds/2])
 	return nil
+}
+
+// limit looks for the most rooms at which late stays under 50 ms and nothing is put off, in steps, each of them half of the one before: a room
+// has so many deliveries a second. It returns the report of the last that went.
+func (b *bench) limit(ctx context.Context, server string, rooms, step int, each float64, late figure, load ...string) (found report, err error) {
+	for least := step / 4; step >= least; rooms += step {
+		r, err := b.measure(ctx, server, append([]string{fmt.Sprintf("--rooms=%d", rooms)}, load...)...)
+		if err != nil {
+			return found, err
+		}
+		if late.of(r) <= 50 && r.Rate > 0.95*each*float64(rooms) {
+			found = r
+			continue
+		}
+		rooms -= step // back to what went, and on in smaller steps
+		step /= 2
+	}
+	return found, nil
 }
 
 func oneRoom(ctx context.Context, b *bench) error {
@@ -161,5 +189,16 @@ func storm(ctx context.Context, b *bench) error {
 }
 
 func idle(ctx context.Context, b *bench) error {
-	return b.both(ctx, "10,000 idle", []figure{memory, cpu}, "--rooms=1000", "--idle", "--time=10s", "--warmup=5s")
+	if err := b.both(ctx, "10,000 idle", []figure{memory, cpu}, "--rooms=1000", "--idle", "--time=10s", "--warmup=5s"); err != nil {
+		return err
+	}
+	// What a room costs whose players say nothing is the difference of these two.
+	for _, c := range []struct{ rooms, clients int }{{10, 1000}, {10_000, 1}} {
+		what := fmt.Sprintf("10,000 idle in %d rooms, a minute", c.rooms)
+		err := b.both(ctx, what, []figure{cpu}, fmt.Sprintf("--rooms=%d", c.rooms), fmt.Sprintf("--clients=%d", c.clients), "--idle", "--time=60s", "--warmup=15s")
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
