@@ -40,13 +40,15 @@ const ReasonSpectator = "spectator"
 type Message struct {
 	Room    string
 	Kind    Kind
-	Type    string    // message type of a Say
-	User    string    // who says it, or whom it is about
-	Name    string    // display name, for Join and Attach
-	Seq     uint64    // the client's own counter in this room, from 1; 0: it gave none
-	Conn    string    // the connection it came by; "" for none
-	ConnSeq uint64    // the gateway's counter in this connection, from 1; 0: none
-	Attempt string    // Attach: names this subscribing; comes back in the answer's [Output].Attempt. Job: its ID
+	Type    string // message type of a Say
+	User    string // who says it, or whom it is about
+	Name    string // display name, for Join and Attach
+	Seq     uint64 // the client's own counter in this room, from 1; 0: it gave none
+	Conn    string // the connection it came by; "" for none
+	ConnSeq uint64 // the gateway's counter in this connection, from 1; 0: none
+	// Attempt of an Attach names this subscribing, and comes back in the answer's [Output].Attempt; what stands before its last dot names the
+	// subscription, of which an earlier attempt needs no answer any more. Of a Job its ID.
+	Attempt string
 	Resume  Position  // Attach: the last position the client has seen; zero: none
 	Reason  string    // Leave, Detach, End: a stable word; Join, Attach: ReasonSpectator or none
 	Time    time.Time // when the sender sent it; milliseconds

@@ -122,9 +122,9 @@ func (s *session) enter(sub *subscription, join func()) error {
 	if s.subs == nil {
 		s.subs = map[string]*subscription{}
 	}
-	join()
 	s.orders++
 	sub.order = s.orders
+	join()
 	s.subs[sub.id] = sub
 	s.g.presences.move(s.user.User)
 	s.g.metrics.subscriptions.Inc()

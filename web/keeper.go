@@ -182,7 +182,7 @@ func (r *room) tryAttach(sub *subscription) error {
 	sub.tries++
 	sub.told = true
 	sub.sent = g.now()
-	attempt := sub.s.id + "." + strconv.FormatUint(g.attempts.Add(1), 36)
+	attempt := sub.s.id + "." + strconv.FormatUint(sub.order, 36) + "." + strconv.FormatUint(g.attempts.Add(1), 36)
 	sub.attempt = attempt
 	r.attempts[attempt] = sub
 	m := r.message(broker.Attach, sub.s.id, sub.s.user.User, sub.s.user.Name)

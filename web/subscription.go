@@ -14,7 +14,7 @@ type subscription struct {
 	id   string
 	head []byte // begins each of its MESSAGE frames
 	room *room
-	// order is higher for what the session has subscribed later; set with s.mu
+	// order is higher for what the session has subscribed later; set with s.mu, before the room knows it
 	order uint64
 
 	// over: it has been taken out of the room, by either side, for good.

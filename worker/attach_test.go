@@ -2,7 +2,10 @@ package worker_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/handlers"
@@ -134,6 +137,7 @@ func TestAttachIsAnsweredAgainWhenItComesAgain(t *testing.T) {
 	w.listen("r")
 	w.start(nil, nil)
 	w.attach("r", "ann", "c1", "try-1", broker.Position{})
+	w.awaitPart(broker.Snapshot, 1)
 	w.attach("r", "ann", "c1", "try-1", broker.Position{})
 	w.awaitPart(broker.Snapshot, 2)
 }
@@ -164,4 +168,38 @@ func TestResentMessageIsNotPlayedAndHasItsAnswerAgain(t *testing.T) {
 	if got := len(ofType(t, heard, "told")); got != 1 {
 		t.Errorf("asked once, told %d times", got)
 	}
+}
+
+// Who asks again while the room is behind is answered once, and who has gone not at all.
+func TestOnlyTheLatestAttachOfASubscriptionIsAnswered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, tallyGame(handlers.Policy{Grace: time.Hour}, 0))
+		w.room("r", "ann", "bob")
+		w.listen("r")
+		w.join("r", "ann")
+		w.join("r", "bob")
+		w.attach("r", "ann", "a.1", "a.1.1.x", broker.Position{})
+		w.attach("r", "ann", "a.1", "a.1.2.x", broker.Position{}) // another subscription of that connection
+		w.attach("r", "bob", "b.1", "b.1.1.x", broker.Position{})
+		w.attach("r", "ann", "a.1", "a.1.1.y", broker.Position{})
+		w.attach("r", "ann", "a.1", "a.1.1.z", broker.Position{})
+		w.tell(&broker.Message{Room: "r", Kind: broker.Detach, User: "bob", Conn: "b.1", ConnSeq: 2, Reason: "lost"})
+		w.attach("r", "bob", "b.2", "b.2.1.x", broker.Position{})
+		p := w.start(nil, nil)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		w.mu.Lock()
+		var answered []string
+		for _, o := range w.heard {
+			if o.Part == broker.Snapshot || o.Part == broker.Live {
+				answered = append(answered, o.Attempt)
+			}
+		}
+		w.mu.Unlock()
+		if want := []string{"a.1.2.x", "a.1.1.z", "b.2.1.x"}; !slices.Equal(answered, want) {
+			t.Errorf("answered %q, want %q", answered, want)
+		}
+		p.end()
+	})
 }

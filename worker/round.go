@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/madang-games/madang/broker"
@@ -31,11 +32,12 @@ func (r *room) round(signal <-chan struct{}, timer *time.Timer) error {
 		return err
 	}
 	now := r.w.now()
+	void := unawaited(r.batch)
 	for i := range r.batch {
 		if a.change.ended {
 			break
 		}
-		if err := r.hear(&r.batch[i], now); err != nil {
+		if err := r.hear(&r.batch[i], now, void[i]); err != nil {
 			return err
 		}
 	}
@@ -111,8 +113,43 @@ func (r *room) saveAt() (time.Time, bool) {
 	return a.saved.Add(r.game.every), r.game.keep == checkpointed && (a.dirty || a.unacked > 0)
 }
 
-// hear plays one message and answers it.
-func (r *room) hear(d *broker.Delivery, now time.Time) error {
+// unawaited finds the attaches whose answer nobody waits for any more, as what follows them says: the subscription has been attached
+// again, or its connection is gone. A room that fell behind is asked again and again; to answer everything, each time with all that
+// was missed, would keep it behind.
+func unawaited(batch []broker.Delivery) map[int]bool {
+	var void map[int]bool
+	var later map[string]bool // subscriptions attached, and connections gone, after the message that is looked at
+	for i, d := range slices.Backward(batch) {
+		var name string
+		switch d.Kind {
+		case broker.Attach:
+			if name = d.Attempt; strings.Contains(name, ".") {
+				name = name[:strings.LastIndexByte(name, '.')]
+			}
+			if later[name] || later[gone(d.Conn)] {
+				if void == nil {
+					void = map[int]bool{}
+				}
+				void[i] = true
+			}
+		case broker.Detach:
+			name = gone(d.Conn)
+		default:
+			continue
+		}
+		if later == nil {
+			later = map[string]bool{}
+		}
+		later[name] = true
+	}
+	return void
+}
+
+// gone is a name that no subscription has.
+func gone(conn string) string { return conn + " is gone" }
+
+// hear plays one message and answers it, but for an attach whose answer would be void.
+func (r *room) hear(d *broker.Delivery, now time.Time, void bool) error {
 	a := r.awake
 	a.tag = d.Tag
 	a.unacked++
@@ -176,7 +213,7 @@ func (r *room) hear(d *broker.Delivery, now time.Time) error {
 			}
 		}
 	}
-	if kind == handlers.EventAttach && !a.change.ended && !ev.Skip && !slices.Contains(res.Unseated, d.User) {
+	if kind == handlers.EventAttach && !void && !a.change.ended && !ev.Skip && !slices.Contains(res.Unseated, d.User) {
 		return r.answerAttach(ev, d)
 	}
 	return nil
