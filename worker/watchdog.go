@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/madang-games/madang/broker"
@@ -27,6 +28,8 @@ var errAbandoned = errors.New("room was given up by its watchdog")
 
 // running is what a room's goroutine has been doing in the game's functions, and since when.
 type running struct {
+	busy atomic.Bool // a function runs; so that a room at rest costs the watchdog no more than a look
+
 	mu        sync.Mutex
 	goroutine []byte // how its stack begins
 	event     *handlers.Event
@@ -41,6 +44,7 @@ func (run *running) begin(ev *handlers.Event, d *broker.Delivery, now time.Time)
 	run.mu.Lock()
 	defer run.mu.Unlock()
 	run.event, run.delivery, run.since, run.told = ev, d, now, false
+	run.busy.Store(true)
 }
 
 func (run *running) end() error {
@@ -50,6 +54,7 @@ func (run *running) end() error {
 		return errAbandoned
 	}
 	run.event, run.delivery = nil, nil
+	run.busy.Store(false)
 	return nil
 }
 
@@ -79,7 +84,9 @@ func (w *Worker) watchRunning(ctx context.Context) {
 		}
 		w.mu.Lock()
 		for r := range w.awakeRooms {
-			rooms = append(rooms, r)
+			if r.running.busy.Load() {
+				rooms = append(rooms, r)
+			}
 		}
 		w.mu.Unlock()
 		for _, r := range rooms {
