@@ -15,14 +15,14 @@ func growth(ctx context.Context, b *bench) error {
 		rooms      []int
 	}{
 		{"ephemeral", 10, 20_000, []int{10, 100, 1000, 1950}},
-		{"ephemeral", 2, 10_000, []int{10, 100, 1000, 9750}},
-		{"checkpointed", 2, 10_000, []int{10, 100, 1000, 9750}},
+		{"ephemeral", 2, 5_000, []int{10, 100, 1000, 9750}},
+		{"checkpointed", 2, 5_000, []int{10, 100, 1000, 9750}},
 	} {
 		var first [2]float64
 		for _, rooms := range c.rooms {
 			rate := c.deliveries / float64(rooms*c.clients*c.clients)
 			reports, err := b.take(ctx, []string{"bare", "echo"}, "--game="+c.game, fmt.Sprintf("--rooms=%d", rooms),
-				fmt.Sprintf("--clients=%d", c.clients), fmt.Sprintf("--rate=%g", rate), "--connecting=256", "--warmup=5s")
+				fmt.Sprintf("--clients=%d", c.clients), fmt.Sprintf("--rate=%g", rate), "--connecting=256", "--warmup=12s") // until even the rarest speakers have begun
 			if err != nil {
 				return err
 			}
