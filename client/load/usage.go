@@ -15,16 +15,18 @@ import (
 type usage struct {
 	cpu      float64 // seconds
 	resident float64 // bytes
+	at       time.Time
 }
 
 // look asks the processes at the addresses, with commas between them, and adds up what they say. Who does not answer counts
-// nothing.
+// nothing. A process that is busy answers late; when it looked at itself lies somewhere between, and the middle is taken for it.
 func look(ctx context.Context, addresses string) usage {
 	var (
 		mu  sync.Mutex
 		all usage
 		ask sync.WaitGroup
 	)
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	for address := range strings.SplitSeq(addresses, ",") {
@@ -37,6 +39,7 @@ func look(ctx context.Context, addresses string) usage {
 		})
 	}
 	ask.Wait()
+	all.at = began.Add(time.Since(began) / 2)
 	return all
 }
 
@@ -82,10 +85,14 @@ func watchUsage(ctx context.Context, c Config, w *window) <-chan spent {
 	}
 	go func() {
 		wait(w.begin)
-		first, began := look(ctx, c.Metrics), time.Now()
+		first := look(ctx, c.Metrics)
 		wait(w.end)
 		last := look(ctx, c.Metrics)
-		result <- spent{time.Since(began).Seconds(), last.cpu - first.cpu, last}
+		s := spent{seconds: last.at.Sub(first.at).Seconds(), last: last}
+		if first.cpu > 0 && last.cpu > 0 { // or one did not answer
+			s.cpu = last.cpu - first.cpu
+		}
+		result <- s
 	}()
 	return result
 }
