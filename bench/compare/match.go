@@ -30,7 +30,7 @@ func match(ctx context.Context, b *bench) error {
 		{"told at once, p99 <= 50 ms", p99, []string{"--match"}},
 		{"told at the tick, p99 <= 50 ms beyond it", last, []string{"--match", "--collect"}},
 	} {
-		found, err := b.limit(ctx, "echo", 600, 200, deliveries, c.late, c.load...)
+		found, err := b.limit(ctx, "echo", 200, 200, deliveries, c.late, c.load...)
 		if err != nil {
 			return err
 		}
