@@ -107,7 +107,7 @@ func (c *Cluster) Start() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	return c.AwaitWhole(ctx)
 }

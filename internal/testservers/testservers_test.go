@@ -43,9 +43,9 @@ func TestEachTestHasADatabaseOfItsOwn(t *testing.T) {
 
 func TestAClusterIsWholeAndANodeComesBack(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
 	c := testservers.StartRabbitMQCluster(t, 3)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
 	if err := c.Nodes[1].Kill(); err != nil {
 		t.Fatal(err)
 	}
