@@ -2,6 +2,7 @@ package web
 
 import (
 	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,12 +13,12 @@ import (
 // sink is a connection that notes what is written to it, and how often.
 type sink struct {
 	net.Conn
-	writes, bytes int
+	writes, bytes atomic.Int64
 }
 
 func (s *sink) Write(b []byte) (int, error) {
-	s.writes++
-	s.bytes += len(b)
+	s.writes.Add(1)
+	s.bytes.Add(int64(len(b)))
 	return len(b), nil
 }
 
@@ -39,35 +40,35 @@ func TestWritesAreGatheredWhileThereIsMoreToDoThanTimeForIt(t *testing.T) {
 				synctest.Wait()
 			}
 		}
-		if say(3); s.writes != 3 {
-			t.Errorf("%d writes of 3 messages while there is time, want 3", s.writes)
+		if say(3); s.writes.Load() != 3 {
+			t.Errorf("%d writes of 3 messages while there is time, want 3", s.writes.Load())
 		}
 		g.busy.Store(true)
-		s.writes = 0
-		if say(10); s.writes != 0 {
-			t.Errorf("%d writes at once while there is none, want 0", s.writes)
+		s.writes.Store(0)
+		if say(10); s.writes.Load() != 0 {
+			t.Errorf("%d writes at once while there is none, want 0", s.writes.Load())
 		}
 		time.Sleep(2 * gatherTime)
 		synctest.Wait()
-		if s.writes != 1 || s.bytes != 13*len("word")+3*2+2 {
-			t.Errorf("10 messages were written with %d calls, %d bytes in all; want 1 call", s.writes, s.bytes)
+		if s.writes.Load() != 1 || s.bytes.Load() != int64(13*len("word")+3*2+2) {
+			t.Errorf("10 messages were written with %d calls, %d bytes in all; want 1 call", s.writes.Load(), s.bytes.Load())
 		}
 		// There is time again: looks find it out.
 		time.Sleep((calmLooks + 2) * gatherTime)
 		synctest.Wait()
-		s.writes = 0
-		if say(2); g.busy.Load() || s.writes != 2 {
-			t.Errorf("busy %t, %d writes of 2 messages; want that all are written at once again", g.busy.Load(), s.writes)
+		s.writes.Store(0)
+		if say(2); g.busy.Load() || s.writes.Load() != 2 {
+			t.Errorf("busy %t, %d writes of 2 messages; want that all are written at once again", g.busy.Load(), s.writes.Load())
 		}
 		g.busy.Store(true)
 		say(1)
 		g.end()
 		synctest.Wait()
-		if s.writes != 3 {
-			t.Errorf("%d writes after the end, want 3: nothing is left behind", s.writes)
+		if s.writes.Load() != 3 {
+			t.Errorf("%d writes after the end, want 3: nothing is left behind", s.writes.Load())
 		}
-		if say(1); s.writes != 4 {
-			t.Errorf("%d writes, want that what comes after the end is written at once", s.writes)
+		if say(1); s.writes.Load() != 4 {
+			t.Errorf("%d writes, want that what comes after the end is written at once", s.writes.Load())
 		}
 	})
 }
