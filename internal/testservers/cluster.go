@@ -21,7 +21,8 @@ type Cluster struct {
 	epmd  *portMapper
 }
 
-// StartRabbitMQCluster starts n nodes and returns once each of them knows all as running. They end with the test.
+// StartRabbitMQCluster starts n nodes and returns once each of them knows all as running. They end with the test. There is one
+// cluster at a time on a machine: another test's, also of another process, is waited for.
 //
 // A node that was stopped comes back by its Start. When all were down, Start those that ended last first, or all at the same
 // time: a node waits for those that outlived it.
@@ -30,6 +31,7 @@ func StartRabbitMQCluster(tb testing.TB, n int) *Cluster {
 	if _, err := os.Stat(rabbitServer); err != nil {
 		missing(tb, "a RabbitMQ cluster", "the rabbitmq-server package is not installed")
 	}
+	takeTurn(tb)
 	dir, err := os.MkdirTemp("", "madang-cluster-")
 	if err != nil {
 		tb.Fatal(err)
