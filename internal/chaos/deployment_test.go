@@ -33,6 +33,7 @@ type deployment struct {
 	t      *testing.T
 	logs   string // folder
 	nodes  []node
+	urls   []string // of the nodes
 	db     *testservers.Database
 	island *island // where worker-3 lives; nil where this machine does not allow it
 	why    error   // and then why not
@@ -54,7 +55,7 @@ func deploy(t *testing.T, nodes int) *deployment {
 	d := &deployment{t: t, all: map[string][]*process{}, flags: map[string][]string{}}
 	d.keepLogs()
 	began := time.Now()
-	urls := d.startBroker(nodes)
+	d.startBroker(nodes)
 	dir, err := os.MkdirTemp("", "madang-chaos-postgres-")
 	if err != nil {
 		t.Fatal(err)
@@ -71,11 +72,11 @@ func deploy(t *testing.T, nodes int) *deployment {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.front.server.Close() })
-	if d.island, d.why = newIsland(append([]string{d.db.URL}, urls...)); d.island != nil {
+	if d.island, d.why = newIsland(append([]string{d.db.URL}, d.urls...)); d.island != nil {
 		t.Cleanup(d.island.remove)
 	}
 
-	common := []string{"--broker", strings.Join(urls, ","), "--store", d.db.URL, "--public-url", d.front.url,
+	common := []string{"--broker", strings.Join(d.urls, ","), "--store", d.db.URL, "--public-url", d.front.url,
 		"--drain", drainTime.String(), "--log", "debug"}
 	for role, n := range map[string]int{"lobby": 2, "web": 2, "worker": 3} {
 		d.flags[role] = append([]string{"--role", role}, common...)
@@ -130,9 +131,9 @@ func (d *deployment) keepLogs() {
 	})
 }
 
-// startBroker starts the nodes and returns their addresses.
-func (d *deployment) startBroker(nodes int) []string {
+func (d *deployment) startBroker(nodes int) {
 	c := testservers.StartRabbitMQCluster(d.t, nodes)
+	d.urls = c.URLs()
 	for _, n := range c.Nodes {
 		d.nodes = append(d.nodes, n)
 	}
@@ -141,7 +142,6 @@ func (d *deployment) startBroker(nodes int) []string {
 			d.keepBrokerLogs()
 		}
 	})
-	return c.URLs()
 }
 
 // newProcess makes the place for one more process of a role; it is not in the deployment yet.
