@@ -21,6 +21,7 @@ type plain struct {
 	questions *amqp.Channel
 	answers   <-chan amqp.Delivery
 	workers   [2]plainWorker // the first plays the even rooms
+	conns     []*amqp.Connection
 }
 
 type plainWorker struct {
@@ -75,6 +76,9 @@ func (p *plain) start() (end func()) {
 			_, err := p.questions.QueueDelete(plainQueue(i), false, false, false)
 			p.check(err)
 		}
+		for _, c := range p.conns {
+			_ = c.Close() // the killed worker's are closed already
+		}
 	}
 }
 
@@ -87,7 +91,6 @@ func (p *plain) check(err error) {
 	}
 }
 
-// dial ends with the test.
 func (p *plain) dial() (conn *amqp.Connection, under net.Conn) {
 	p.t.Helper()
 	conn, err := amqp.DialConfig(p.url, amqp.Config{Dial: func(network, address string) (c net.Conn, err error) {
@@ -96,7 +99,7 @@ func (p *plain) dial() (conn *amqp.Connection, under net.Conn) {
 		return c, err
 	}})
 	p.check(err)
-	p.t.Cleanup(func() { conn.Close() })
+	p.conns = append(p.conns, conn)
 	return conn, under
 }
 
