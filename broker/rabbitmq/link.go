@@ -75,17 +75,6 @@ type session struct {
 	apart map[string]*lane // of the link "send-apart", by room
 }
 
-// socket lets a lost connection end writers that are stuck in it: amqp091 would wait for them for ever.
-type socket struct{ net.Conn }
-
-func (s *socket) Read(p []byte) (int, error) {
-	n, err := s.Conn.Read(p)
-	if err != nil {
-		s.Conn.Close()
-	}
-	return n, err
-}
-
 // get waits for a session.
 func (l *link) get(ctx context.Context) (*session, error) {
 	for {
@@ -225,7 +214,7 @@ func (l *link) dial(ctx context.Context, address string) (*session, error) {
 				return nil, err
 			}
 			keep = context.AfterFunc(ctx, func() { c.Close() })
-			s.socket = &socket{c}
+			s.socket = newSocket(c)
 			return s.socket, c.SetDeadline(time.Now().Add(greetTimeout)) // amqp091 takes it away afterwards
 		},
 	})
