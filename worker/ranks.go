@@ -66,7 +66,7 @@ func (w *Worker) expire(trusted *bool) {
 	}
 	gone := w.roster.Expire(now, broker.DefaultMissing)
 	if len(gone) > 0 {
-		w.lookSoon()
+		w.whoChanged()
 	}
 	trust := w.trusts(now)
 	if trust && (!*trusted || len(gone) > 0) {
@@ -78,7 +78,7 @@ func (w *Worker) expire(trusted *bool) {
 // see takes a notice without blocking.
 func (w *Worker) see(n broker.Notice, opened chan<- broker.RoomOpened) {
 	if w.roster.Observe(n, w.now()) {
-		w.lookSoon()
+		w.whoChanged()
 		if n.Kind == broker.NoticeGone && w.trusts(w.now()) {
 			w.checkGateways()
 		}
@@ -241,11 +241,23 @@ func (w *Worker) lookAtLive(ctx context.Context) error {
 // newborn is how long a new room is left to those who have made it, and tell of it when its queue is there.
 const newborn = 10 * time.Second
 
-// isNewborn reports whether the room is so new that its queue may be in the making, and so that this worker has been there to be
-// told of it. Queues in the making answer nobody, and to try to make one at the same time costs the broker as much as another queue.
+// isNewborn reports whether the room is so new that its queue may be in the making, and so that this worker is told of it and ranks it
+// then as it does now. Queues in the making answer nobody, and to try to make one at the same time costs the broker as much as another
+// queue. A room that was there when somebody came or went is looked at whatever its age: it may have lost its worker, or have got this
+// one.
 func (w *Worker) isNewborn(live store.LiveRoom) bool {
 	age := w.now().Sub(live.CreatedAt)
-	return age >= 0 && age < newborn && live.CreatedAt.After(w.watching) && w.held(live.ID) == nil
+	return age >= 0 && age < newborn && live.CreatedAt.After(w.watching) &&
+		live.CreatedAt.After(time.Unix(0, w.changed.Load()).Add(clocksDiffer)) && w.held(live.ID) == nil
+}
+
+// clocksDiffer is by how much the store's clock and this process's may.
+const clocksDiffer = time.Second
+
+// whoChanged: somebody has come or gone, or plays something else.
+func (w *Worker) whoChanged() {
+	w.changed.Store(w.now().UnixNano())
+	w.lookSoon()
 }
 
 // looked is what a look finds.

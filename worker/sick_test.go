@@ -147,3 +147,38 @@ func TestALookLeavesNewRoomsToTheirMakersForAWhile(t *testing.T) {
 		p.end()
 	})
 }
+
+// A room of which this worker was told when it was nobody's second here is looked at when it may have lost its worker.
+func TestALookAfterADeathFindsTheNewestRooms(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, tallyGame(handlers.Policy{Grace: time.Hour}, 0))
+		var consumed atomic.Int32
+		p := w.start(func(p *process) {
+			p.beforeConsume = func(context.Context, string) error {
+				consumed.Add(1)
+				return nil
+			}
+		}, func(c *worker.Config) { c.Look = time.Hour })
+		time.Sleep(time.Minute)
+		w.room("r", "ann") // nobody announces it
+		if err := w.broker.Delete(t.Context(), "r"); err != nil { // nor may the embedded broker name it
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		announce := func(kind string) {
+			body := []byte(`{"id":"other"}`)
+			if err := w.broker.Post(t.Context(), broker.Notice{From: "other", Kind: kind, Body: body}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		announce(broker.NoticeProcess)
+		announce(broker.NoticeGone)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if n := consumed.Load(); n == 0 {
+			t.Error("not consumed, though somebody has gone since the room was made")
+		}
+		p.end()
+	})
+}

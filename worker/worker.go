@@ -101,6 +101,7 @@ type Worker struct {
 
 	draining atomic.Bool
 	by       atomic.Int64 // see FinishBy: nanoseconds since 1970
+	changed  atomic.Int64 // when who is there changed last: nanoseconds since 1970
 	watching time.Time    // since when the board is watched; set before anything runs
 
 	taking context.Context // ends when nothing new is taken

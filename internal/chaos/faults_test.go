@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os/exec"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -57,6 +59,9 @@ func faults() []fault {
 	}
 	for _, role := range []string{"worker", "web"} {
 		all = append(all, fault{"SIGTERM of a " + called(role), role, func(ctx context.Context, d *deployment, r *dice) error { return drained(ctx, d, role, r) }})
+	}
+	if full() { // it takes the CPU of other packages' tests as well
+		all = append(all, fault{"no CPU: busy neighbours", "cpu", crowded})
 	}
 	return append(all,
 		fault{"rolling update of all workers", "worker", rolled},
@@ -311,6 +316,25 @@ func alarmed(ctx context.Context, d *deployment, on bool) error {
 		}
 	}
 	return nil
+}
+
+// crowded has other processes take most of the CPU: with four that never wait for each core, whoever wakes up has to wait for its turn.
+func crowded(ctx context.Context, _ *deployment, _ *dice) error {
+	var neighbours []*exec.Cmd
+	var err error
+	for range 4 * runtime.NumCPU() {
+		c := exec.Command("sh", "-c", "while :; do :; done")
+		if err = c.Start(); err != nil {
+			break
+		}
+		neighbours = append(neighbours, c)
+	}
+	err = errors.Join(err, pause(ctx, 2*frozenTime()))
+	for _, c := range neighbours {
+		err = errors.Join(err, c.Process.Kill())
+		_ = c.Wait() // says that it was killed
+	}
+	return err
 }
 
 func databaseRestarted(ctx context.Context, d *deployment, _ *dice) error {
