@@ -66,7 +66,7 @@ func (w *Worker) expire(trusted *bool) {
 	}
 	gone := w.roster.Expire(now, broker.DefaultMissing)
 	if len(gone) > 0 {
-		w.whoChanged()
+		w.whoChanged(false)
 	}
 	trust := w.trusts(now)
 	if trust && (!*trusted || len(gone) > 0) {
@@ -77,8 +77,12 @@ func (w *Worker) expire(trusted *bool) {
 
 // see takes a notice without blocking.
 func (w *Worker) see(n broker.Notice, opened chan<- broker.RoomOpened) {
+	if n.Kind == broker.NoticeMissed {
+		w.whoChanged(true) // and rooms may have been opened
+		return
+	}
 	if w.roster.Observe(n, w.now()) {
-		w.whoChanged()
+		w.whoChanged(false)
 		if n.Kind == broker.NoticeGone && w.trusts(w.now()) {
 			w.checkGateways()
 		}
@@ -98,7 +102,7 @@ func (w *Worker) see(n broker.Notice, opened chan<- broker.RoomOpened) {
 	case opened <- room:
 	default:
 		w.metrics.notices.Inc()
-		w.lookSoon()
+		w.whoChanged(true)
 	}
 }
 
@@ -251,13 +255,36 @@ func (w *Worker) isNewborn(live store.LiveRoom) bool {
 		live.CreatedAt.After(time.Unix(0, w.changed.Load()).Add(clocksDiffer)) && w.held(live.ID) == nil
 }
 
-// clocksDiffer is by how much the store's clock and this process's may.
+// clocksDiffer is by how much a lobby's clock and this process's may.
 const clocksDiffer = time.Second
 
-// whoChanged: somebody has come or gone, or plays something else.
-func (w *Worker) whoChanged() {
-	w.changed.Store(w.now().UnixNano())
+// whoChanged has the store looked at since processes have come, gone or changed; missed: since notices may have been missed. If it is
+// about who plays this worker's games, or missed, new rooms are looked at, too.
+func (w *Worker) whoChanged(missed bool) {
+	var players []string
+	for _, p := range w.roster.All() {
+		if !p.Drains && p.ID != w.process && w.shares(p.Games) {
+			players = append(players, p.ID)
+		}
+	}
+	slices.Sort(players)
+	w.playersMu.Lock()
+	if missed || !slices.Equal(players, w.players) {
+		w.players = players
+		w.changed.Store(w.now().UnixNano())
+	}
+	w.playersMu.Unlock()
 	w.lookSoon()
+}
+
+// shares reports whether one of games, by their versions, is this worker's.
+func (w *Worker) shares(games map[string][]string) bool {
+	for g := range w.games {
+		if slices.Contains(games[g.name], g.version) {
+			return true
+		}
+	}
+	return false
 }
 
 // looked is what a look finds.

@@ -148,37 +148,57 @@ func TestALookLeavesNewRoomsToTheirMakersForAWhile(t *testing.T) {
 	})
 }
 
-// A room of which this worker was told when it was nobody's second here is looked at when it may have lost its worker.
+// A new room that nobody told this worker of, as it had no part in it, is looked at when it may have lost its worker, or when word of
+// it may have been missed.
 func TestALookAfterADeathFindsTheNewestRooms(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, tallyGame(handlers.Policy{Grace: time.Hour}, 0))
-		var consumed atomic.Int32
-		p := w.start(func(p *process) {
-			p.beforeConsume = func(context.Context, string) error {
-				consumed.Add(1)
-				return nil
-			}
-		}, func(c *worker.Config) { c.Look = time.Hour })
-		time.Sleep(time.Minute)
-		w.room("r", "ann") // nobody announces it
-		if err := w.broker.Delete(t.Context(), "r"); err != nil { // nor may the embedded broker name it
-			t.Fatal(err)
-		}
-		time.Sleep(2 * time.Second)
-		announce := func(kind string) {
-			body := []byte(`{"id":"other"}`)
-			if err := w.broker.Post(t.Context(), broker.Notice{From: "other", Kind: kind, Body: body}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		announce(broker.NoticeProcess)
-		announce(broker.NoticeGone)
-		time.Sleep(time.Second)
-		synctest.Wait()
-		if n := consumed.Load(); n == 0 {
-			t.Error("not consumed, though somebody has gone since the room was made")
-		}
-		p.end()
-	})
+	notice := func(kind, process, games string) broker.Notice {
+		return broker.Notice{From: process, Kind: kind, Body: []byte(`{"id":"` + process + `","games":` + games + `}`)}
+	}
+	const plays, nothing = `{"tally":["1"]}`, `{}`
+	for name, c := range map[string]struct {
+		then  broker.Notice
+		found bool
+	}{
+		"a worker has gone":          {notice(broker.NoticeGone, "other", nothing), true},
+		"notices were missed":        {broker.Notice{From: "board", Kind: broker.NoticeMissed}, true},
+		"a gateway has come":         {notice(broker.NoticeProcess, "third", nothing), false},
+		"another game's has come":    {notice(broker.NoticeProcess, "third", `{"chess":["1"]}`), false},
+		"another version's has come": {notice(broker.NoticeProcess, "third", `{"tally":["2"]}`), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, tallyGame(handlers.Policy{Grace: time.Hour}, 0))
+				var consumed atomic.Int32
+				p := w.start(func(p *process) {
+					p.beforeConsume = func(context.Context, string) error {
+						consumed.Add(1)
+						return nil
+					}
+				}, func(c *worker.Config) { c.Look = time.Hour })
+				post := func(n broker.Notice) {
+					if err := w.broker.Post(t.Context(), n); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Second)
+					synctest.Wait()
+				}
+				time.Sleep(time.Minute)
+				post(notice(broker.NoticeProcess, "other", plays))
+				time.Sleep(2 * time.Second)
+				w.room("r", "ann")                                        // nobody announces it
+				if err := w.broker.Delete(t.Context(), "r"); err != nil { // nor may the embedded broker name it
+					t.Fatal(err)
+				}
+				if n := consumed.Load(); n != 0 {
+					t.Fatalf("consumed %d times before anything has happened", n)
+				}
+				post(c.then)
+				if got := consumed.Load() > 0; got != c.found {
+					t.Errorf("consumed: %t, want %t", got, c.found)
+				}
+				p.end()
+			})
+		})
+	}
 }

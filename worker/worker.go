@@ -101,11 +101,14 @@ type Worker struct {
 
 	draining atomic.Bool
 	by       atomic.Int64 // see FinishBy: nanoseconds since 1970
-	changed  atomic.Int64 // when who is there changed last: nanoseconds since 1970
+	changed  atomic.Int64 // when those changed who play the worker's games, or notices were missed: nanoseconds since 1970
 	watching time.Time    // since when the board is watched; set before anything runs
 
 	taking context.Context // ends when nothing new is taken
 	work   context.Context // ends when what is under way is cut
+
+	playersMu sync.Mutex
+	players   []string // the other processes that play the worker's games, in order
 
 	mu         sync.Mutex
 	rooms      map[string]*room // that this worker consumes or is about to

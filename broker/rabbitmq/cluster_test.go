@@ -47,8 +47,8 @@ func TestCluster(t *testing.T) {
 // revive starts what a case that has failed has left down.
 func revive(t *testing.T, c *testservers.Cluster) {
 	for _, n := range c.Nodes {
-		if !n.Running() {
-			if err := n.Start(); err != nil {
+		if !n.Running() || n.Ended() {
+			if err := testservers.StartAnew(n, t.Logf); err != nil {
 				t.Error(err)
 			}
 		}
@@ -307,7 +307,7 @@ func testKilledNode(t *testing.T, ctx context.Context, c *testservers.Cluster) {
 		pace(ctx)
 	}
 
-	do(t, "Start", c.Nodes[1].Start)
+	do(t, "Start", func() error { return testservers.StartAnew(c.Nodes[1], t.Logf) })
 	l.moves(ctx, 50)
 	sick.Wait()
 	eventually(t, ctx, "nobody is suspect any more", func() bool { return b.Suspects() == 0 })
@@ -367,8 +367,15 @@ func (p passing) carries(ctx context.Context, b *rabbitmq.Broker) error {
 		return err
 	}
 	for {
-		if ds, err := pipe.Take(nil); err != nil || len(ds) > 0 {
+		ds, err := pipe.Take(nil)
+		if err != nil {
 			return err
+		}
+		if len(ds) > 0 {
+			if ds[0].Seq != 1 {
+				return fmt.Errorf("got message %d, want 1", ds[0].Seq)
+			}
+			return nil
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

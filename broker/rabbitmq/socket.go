@@ -29,10 +29,16 @@ func newSocket(c net.Conn) *socket {
 	return s
 }
 
+// Read ends the connection with its first error, which is that of a write if one has failed before.
 func (s *socket) Read(p []byte) (int, error) {
 	n, err := s.Conn.Read(p)
 	if err != nil {
 		s.Conn.Close()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.err != nil {
+			err = s.err
+		}
 	}
 	return n, err
 }
@@ -66,14 +72,13 @@ func (s *socket) write() {
 		s.taken.Broadcast()
 		s.mu.Unlock()
 		_, err := s.Conn.Write(taken)
-		if err != nil {
-			s.Conn.Close()
-		}
 		s.mu.Lock()
 		if s.spare = taken; cap(taken) > spareMost {
 			s.spare = nil
 		}
-		s.err = err
+		if s.err = err; err != nil {
+			s.Conn.Close()
+		}
 	}
 	s.writing = false
 	s.taken.Broadcast()

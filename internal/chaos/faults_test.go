@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/madang-games/madang/internal/testservers"
 )
 
 // fault is one row: something that goes wrong, and is put right again.
@@ -229,22 +231,7 @@ func tend(d *deployment) error {
 	return errors.Join(errs...)
 }
 
-// start starts a node, anew when it ends during its start (RabbitMQ 3.10.8 sometimes does: file_handle_cache), or hangs in it
-// before it has written a line of its log.
-func start(d *deployment, n node) error {
-	for tries := 1; ; tries++ {
-		err := n.Start()
-		if err == nil || tries == 5 {
-			return err
-		}
-		d.t.Logf("a RabbitMQ node has not started: it is started again: %.300s", err)
-		if !n.Ended() {
-			if err := n.Kill(); err != nil {
-				return err
-			}
-		}
-	}
-}
+func start(d *deployment, n node) error { return testservers.StartAnew(n, d.t.Logf) }
 
 func nodeKilled(ctx context.Context, d *deployment, r *dice) error {
 	if err := tend(d); err != nil {
@@ -323,7 +310,7 @@ func crowded(ctx context.Context, _ *deployment, _ *dice) error {
 	var neighbours []*exec.Cmd
 	var err error
 	for range 4 * runtime.NumCPU() {
-		c := exec.Command("sh", "-c", "while :; do :; done")
+		c := exec.Command("sh", "-c", "ulimit -t 60; while :; do :; done")
 		if err = c.Start(); err != nil {
 			break
 		}

@@ -92,7 +92,7 @@ func (d *deployment) figuresOfMany(t *testing.T, kill, drain func(*process) erro
 	if err := d.of("worker")[2].drain(2 * drainTime); err != nil {
 		t.Error(err)
 	}
-	plainFigures(t, d.urls[0], rooms)
+	plainFigures(t, d.urls, rooms)
 	began := time.Now()
 	many := probes(t, d.front.url, rooms, 1, client.Config{})
 	fmt.Printf("%-48s %s\n", fmt.Sprintf("%d rooms made and joined", rooms), time.Since(began).Round(time.Millisecond))

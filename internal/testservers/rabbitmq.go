@@ -144,6 +144,27 @@ log.file.level = warning
 	}, nil
 }
 
+// StartAnew starts a node that was killed, again when it ends during its start (RabbitMQ 3.10.8 sometimes does: file_handle_cache),
+// or hangs in it before it has written a line of its log.
+func StartAnew(n interface {
+	Start() error
+	Kill() error
+	Ended() bool
+}, log func(format string, args ...any)) error {
+	for tries := 1; ; tries++ {
+		err := n.Start()
+		if err == nil || tries == 5 {
+			return err
+		}
+		log("a RabbitMQ node has not started: it is started again: %.300s", err)
+		if !n.Ended() {
+			if err := n.Kill(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
 // Control runs rabbitmqctl for this node and returns what it says.
 func (n *Node) Control(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "/usr/lib/rabbitmq/bin/rabbitmqctl", append([]string{"-q", "-n", n.Name}, args...)...)
