@@ -63,7 +63,7 @@ func unavailable(err error) bool {
 		// has query_canceled: 57014 comes from a statement timeout), system error, invalid authorization,
 		// invalid catalog name, read only transaction (a server that is a standby now),
 		// idle in transaction session timeout.
-		for _, class := range []string{"08", "53", "57", "58", "28", "3D", "25006", "25P03"} {
+		for _, class := range []string{"08", "53", "57", "58", "28", "3D", "25006", stoodStill} {
 			if strings.HasPrefix(code, class) {
 				return true
 			}
@@ -88,10 +88,14 @@ func refused(err error) bool {
 	return strings.HasPrefix(code, "28") || strings.HasPrefix(code, "3D")
 }
 
-// undone: the database has undone the transaction because of another one; it may be run again.
+// stoodStill is PostgreSQL's code for idle_in_transaction_session_timeout.
+const stoodStill = "25P03"
+
+// undone: the database has undone the transaction because of another one, or because this process was frozen in the middle of
+// it; it may be run again.
 func undone(err error) bool {
 	switch postgresCode(err) {
-	case "40001", "40P01": // serialization_failure, deadlock_detected
+	case "40001", "40P01", stoodStill: // serialization_failure, deadlock_detected
 		return true
 	}
 	return false

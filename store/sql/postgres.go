@@ -25,6 +25,10 @@ const (
 	committers = 2
 	// groupTime bounds a group of commits when the database does not answer.
 	groupTime = 15 * time.Second
+	// postgresIdle is how long a transaction may say nothing: less than the broker takes to find a frozen worker out, whose rooms
+	// others then take up. The statements of a transaction here follow each other at once, but for those of Transact.
+	postgresIdle = "1500ms"
+	idleTimeout  = "idle_in_transaction_session_timeout"
 	// migrationLock is the advisory lock of all who migrate ("madang" in ASCII).
 	migrationLock = 0x6d6164616e67
 )
@@ -37,6 +41,8 @@ type postgresDB struct {
 	pool    *pgxpool.Pool
 	db      *stdsql.DB // the same connections
 	commits *pgxpool.Pool
+	// idleSet: the DSN says how long a transaction may say nothing.
+	idleSet bool
 	line    *line[*store.Commit]
 	raises  *line[*raising]
 }
@@ -53,9 +59,9 @@ func postgresConfig(dsn string) (*pgxpool.Config, error) {
 	// Every statement here has its index. Plans made while the tables are small are kept; they must not read whole
 	// tables when these have grown.
 	//
-	// And a process that is frozen in the middle of a transaction keeps what it has locked from the others no longer than this,
-	// which is more than a run of Transact has.
-	defaults := map[string]string{"enable_seqscan": "off", "jit": "off", "application_name": "madang", "idle_in_transaction_session_timeout": "6s"}
+	// And a process that is frozen in the middle of a transaction keeps what it has locked from the others no longer than
+	// postgresIdle.
+	defaults := map[string]string{"enable_seqscan": "off", "jit": "off", "application_name": "madang", idleTimeout: postgresIdle}
 	for name, value := range defaults {
 		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
 			config.ConnConfig.RuntimeParams[name] = value
@@ -80,7 +86,11 @@ func (s *Store) openPostgres(ctx context.Context, config *pgxpool.Config) (again
 		pool.Close()
 		return false, err
 	}
-	d := &postgresDB{store: s, pool: pool, db: stdlib.OpenDBFromPool(pool), commits: commits, line: newLine[*store.Commit](lineLength), raises: newLine[*raising](lineLength)}
+	d := &postgresDB{
+		store: s, pool: pool, db: stdlib.OpenDBFromPool(pool), commits: commits,
+		idleSet: config.ConnConfig.RuntimeParams[idleTimeout] != postgresIdle,
+		line:    newLine[*store.Commit](lineLength), raises: newLine[*raising](lineLength),
+	}
 	if err := d.migrate(ctx); err != nil {
 		d.closePools()
 		return unavailable(err) && !refused(err), err
@@ -143,6 +153,9 @@ func (d *postgresDB) write(ctx context.Context, f work) (err error) {
 	for range postgresTries {
 		if err = d.writeOnce(ctx, f); !undone(err) {
 			return err
+		}
+		if postgresCode(err) == stoodStill {
+			d.store.log.Warn("this process stood still in the middle of a transaction, which PostgreSQL has undone", "error", err)
 		}
 	}
 	return fmt.Errorf("%w: undone %d times because of other transactions: %w", store.ErrUnavailable, postgresTries, err)

@@ -10,8 +10,12 @@ import (
 	"github.com/madang-games/madang/store"
 )
 
-// postgresTransactTime bounds a run: the server looks for dead-locks after a second, and again after each.
-const postgresTransactTime = 5 * time.Second
+const (
+	// postgresTransactTime bounds a run: the server looks for dead-locks after a second, and again after each.
+	postgresTransactTime = 5 * time.Second
+	// postgresTransactIdle is how long one may say nothing: what is done in it is the caller's, who may take all of its time.
+	postgresTransactIdle = "6s"
+)
 
 // transact runs r in a transaction at READ COMMITTED, on a connection of its own.
 func (d *postgresDB) transact(ctx context.Context, r *run) (err error) {
@@ -43,6 +47,11 @@ func (d *postgresDB) transactOnce(ctx context.Context, r *run) (err error) {
 		cancel()
 	})
 	defer limit.Stop()
+	if !d.idleSet {
+		if _, err := on.ExecContext(ctx, "SET LOCAL "+idleTimeout+" = '"+postgresTransactIdle+"'"); err != nil {
+			return err
+		}
+	}
 	if err = r.on(ctx, &tx{q: direct{on}}); err == nil {
 		err = on.Commit()
 	}
