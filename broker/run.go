@@ -49,16 +49,25 @@ func EncodeRun(entries []Entry) []byte {
 	for i := range entries {
 		size += entries[i].Size()
 	}
-	b := make([]byte, 0, size)
-	b = append(b, runVersion)
-	b = binary.AppendUvarint(b, uint64(len(entries)))
+	b := appendHead(make([]byte, 0, size), len(entries))
 	for i := range entries {
-		b = appendEntry(b, &entries[i])
+		b = AppendEntry(b, &entries[i])
 	}
 	return b
 }
 
-func appendEntry(b []byte, e *Entry) []byte {
+// RunOf makes a run of count entries that [AppendEntry] has written one after another. It copies them.
+func RunOf(count int, entries []byte) []byte {
+	b := appendHead(make([]byte, 0, 1+binary.MaxVarintLen64+len(entries)), count)
+	return append(b, entries...)
+}
+
+func appendHead(b []byte, count int) []byte {
+	return binary.AppendUvarint(append(b, runVersion), uint64(count))
+}
+
+// AppendEntry appends e as a run has it; see [RunOf].
+func AppendEntry(b []byte, e *Entry) []byte {
 	var flags byte
 	set := func(flag byte, has bool) {
 		if has {

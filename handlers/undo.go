@@ -19,7 +19,7 @@ type undo struct {
 
 // Bounds of the steps since base. A big memory is encoded less often.
 const (
-	undoSteps = 128
+	undoSteps = 32
 	undoBytes = 1 << 20
 )
 
@@ -30,7 +30,7 @@ func (in *Instance) remember(s *step) {
 
 // longUndo reports whether it is time for a new base.
 func (in *Instance) longUndo() bool {
-	return len(in.log) > max(undoSteps, len(in.base)/128) || in.logBytes > max(undoBytes, len(in.base))
+	return len(in.log) >= max(undoSteps, len(in.base)/128) || in.logBytes >= max(undoBytes, len(in.base))
 }
 
 // rebase makes memory, which is that of now, the base.

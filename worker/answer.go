@@ -12,12 +12,12 @@ import (
 func (r *room) answerAttach(ev *handlers.Event, d *broker.Delivery) error {
 	m, at := d.Message, ev.Time
 	a := r.awake
-	missed, ok := a.line.since(m.Resume)
+	missed, ok := a.line.since(r.id, m.Resume)
 	if !ok && a.line.reaches(m.Resume) {
 		if err := r.recall(); err != nil {
 			return err
 		}
-		missed, ok = a.line.since(m.Resume)
+		missed, ok = a.line.since(r.id, m.Resume)
 	}
 	if !ok {
 		return r.answerSnapshot(ev, d)

@@ -45,7 +45,7 @@ func (r *room) finish() error {
 		if err := r.addChange(to); err != nil {
 			return err
 		}
-		to.Log = a.line.log(a.line.ring)
+		to.Log = a.line.logRing()
 	}
 	to.N, to.Published, to.Wake, to.State = end.N-1, end.N-1, false, store.Closed
 	to.Farewell = r.w.now().Add(r.w.farewell)

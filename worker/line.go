@@ -17,8 +17,7 @@ type entry = broker.Entry
 type line struct {
 	at     broker.Position // of the last output
 	retain int             // how many are remembered
-	ring   []entry         // the remembered ones: consecutive, the last one is at.N
-	bytes  int             // of ring
+	ring   ring            // the remembered ones: consecutive, the last one is at.N
 	runs   []run           // what the store keeps, oldest first (Durable)
 	older  bool            // the store may keep runs before these, which were not read when the room was taken up
 }
@@ -33,36 +32,33 @@ type run struct {
 func (l *line) add(e entry) {
 	l.at.N++
 	e.At = l.at
-	l.remember(e)
+	l.remember(&e)
 }
 
-func (l *line) remember(e entry) {
-	l.ring = append(l.ring, e)
-	l.bytes += e.Size()
-	for len(l.ring) > 0 && (len(l.ring) > l.retain || l.bytes > retainBytes) {
-		l.bytes -= l.ring[0].Size()
-		l.ring[0] = entry{}
-		l.ring = l.ring[1:]
+func (l *line) remember(e *entry) {
+	l.ring.push(e)
+	for l.ring.len() > l.retain || l.ring.size() > retainBytes {
+		l.ring.drop()
 	}
 }
 
 // since returns what followed number n, if that is a number of the line and all of it is remembered.
-func (l *line) since(p broker.Position) ([]entry, bool) {
+func (l *line) since(room string, p broker.Position) ([]entry, bool) {
 	if p.Epoch != l.at.Epoch || p.N > l.at.N {
 		return nil, false
 	}
 	missed := l.at.N - p.N
-	if missed > uint64(len(l.ring)) {
+	if missed > uint64(l.ring.len()) {
 		return nil, false
 	}
-	return l.ring[uint64(len(l.ring))-missed:], true
+	return l.ring.last(room, l.at, int(missed)), true
 }
 
 // answers returns the remembered answers to m, sent before, except when m is the very same sending.
 func (l *line) answers(m *broker.Message) []entry {
 	var found []entry
-	for _, e := range l.ring {
-		if e.Request == m.Seq && e.Answers(m.User) && (e.AskedBy != m.Conn || e.AskedSeq != m.ConnSeq) {
+	for _, e := range l.ring.asked(m.Room, l.at, m.Seq) {
+		if e.Answers(m.User) && (e.AskedBy != m.Conn || e.AskedSeq != m.ConnSeq) {
 			found = append(found, e)
 		}
 	}
@@ -74,13 +70,21 @@ func (l *line) log(entries []entry) *store.Logged {
 	if len(entries) == 0 {
 		return nil
 	}
-	kept := &store.Logged{
-		First: entries[0].At.N,
-		Last:  entries[len(entries)-1].At.N,
-		Data:  broker.EncodeRun(entries),
+	return l.keep(entries[0].At.N, entries[len(entries)-1].At.N, broker.EncodeRun(entries))
+}
+
+// logRing is log of all that is remembered.
+func (l *line) logRing() *store.Logged {
+	n := l.ring.len()
+	if n == 0 {
+		return nil
 	}
-	l.runs = append(l.runs, run{kept.First, kept.Last, len(kept.Data)})
-	return kept
+	return l.keep(l.at.N+1-uint64(n), l.at.N, l.ring.run(n))
+}
+
+func (l *line) keep(first, last uint64, data []byte) *store.Logged {
+	l.runs = append(l.runs, run{first, last, len(data)})
+	return &store.Logged{First: first, Last: last, Data: data}
 }
 
 // full reports whether it may be time to forget some of what was not read.
@@ -143,8 +147,8 @@ func (l *line) load(rec *store.Record) (unpublished []entry, ok bool) {
 	if missing > uint64(len(all)) {
 		return nil, false
 	}
-	for _, e := range all {
-		l.remember(e)
+	for i := range all {
+		l.remember(&all[i])
 	}
 	l.older = all[0].At.N > 1
 	return all[uint64(len(all))-missing:], true
@@ -159,10 +163,7 @@ func (l *line) reaches(p broker.Position) bool {
 // is not remembered.
 func (l *line) recall(room string, all []store.Logged) {
 	l.older = false
-	next := l.at.N + 1
-	if len(l.ring) > 0 {
-		next = l.ring[0].At.N
-	}
+	next := l.at.N + 1 - uint64(l.ring.len())
 	from := l.at.N + 1 // of the first run that the line knows
 	if len(l.runs) > 0 {
 		from = l.runs[0].first
@@ -189,10 +190,10 @@ func (l *line) recall(room string, all []store.Logged) {
 		}
 	}
 	slices.Reverse(before)
-	newer := l.ring
-	l.ring, l.bytes = nil, 0
-	for _, e := range append(before, newer...) {
-		l.remember(e)
+	before = append(before, l.ring.last(room, l.at, l.ring.len())...)
+	l.ring = ring{}
+	for i := range before {
+		l.remember(&before[i])
 	}
 }
 

@@ -15,26 +15,29 @@ func entryOf(size int) entry {
 	return entry{Output: &broker.Output{Room: "r", Type: "t", Time: time.UnixMilli(1), Body: bytes.Repeat([]byte("x"), size)}}
 }
 
+func (l *line) remembered() []entry { return l.ring.last("r", l.at, l.ring.len()) }
+
 func TestRingIsBoundedInNumberAndBytes(t *testing.T) {
 	t.Parallel()
 	l := line{retain: 10}
 	for range 25 {
 		l.add(entryOf(1))
 	}
-	if len(l.ring) != 10 || l.ring[9].At.N != 25 || l.at.N != 25 {
-		t.Errorf("ring has %d, want the last 10 of 25", len(l.ring))
+	kept := l.remembered()
+	if len(kept) != 10 || kept[9].At.N != 25 || l.at.N != 25 {
+		t.Errorf("ring has %d, want the last 10 of 25", len(kept))
 	}
 	l = line{retain: 10_000}
 	for range 100 {
 		l.add(entryOf(64 << 10))
 	}
-	if l.bytes > retainBytes || len(l.ring) != 15 {
-		t.Errorf("ring has %d outputs of %d bytes, want 15 of at most %d", len(l.ring), l.bytes, retainBytes)
+	if l.ring.size() > retainBytes || l.ring.len() != 15 {
+		t.Errorf("ring has %d outputs of %d bytes, want 15 of at most %d", l.ring.len(), l.ring.size(), retainBytes)
 	}
 	l = line{}
 	l.add(entryOf(1))
-	if len(l.ring) != 0 || l.bytes != 0 || l.at.N != 1 {
-		t.Errorf("ring has %d outputs of %d bytes though none are to be kept", len(l.ring), l.bytes)
+	if l.ring.len() != 0 || l.ring.size() != 0 || l.at.N != 1 {
+		t.Errorf("ring has %d outputs of %d bytes though none are to be kept", l.ring.len(), l.ring.size())
 	}
 }
 
@@ -97,8 +100,8 @@ func TestLogComesBackAsItWas(t *testing.T) {
 	if !ok || len(unpublished) != 1 || unpublished[0].At.N != 9 {
 		t.Fatalf("load: %d unpublished, %t; want number 9", len(unpublished), ok)
 	}
-	if !reflect.DeepEqual(back.ring, entries) {
-		t.Errorf("got %+v, want %+v", *back.ring[1].Output, *entries[1].Output)
+	if got := back.remembered(); !reflect.DeepEqual(got, entries) {
+		t.Errorf("got %+v, want %+v", *got[1].Output, *entries[1].Output)
 	}
 }
 
@@ -130,8 +133,8 @@ func TestLoadSaysWhatIsLost(t *testing.T) {
 	} {
 		l := line{retain: 100}
 		_, ok := l.load(&store.Record{Room: store.Room{ID: "r"}, Epoch: 1, N: 9, Published: c.published, Log: c.log})
-		if ok != c.ok || ok && len(l.ring) != c.ring {
-			t.Errorf("%s: whole %t with %d remembered, want %t with %d", c.name, ok, len(l.ring), c.ok, c.ring)
+		if ok != c.ok || ok && l.ring.len() != c.ring {
+			t.Errorf("%s: whole %t with %d remembered, want %t with %d", c.name, ok, l.ring.len(), c.ok, c.ring)
 		}
 	}
 }
@@ -176,20 +179,16 @@ func TestRecallPutsWhatConnectsBeforeTheLine(t *testing.T) {
 				t.Fatalf("loaded %t, something older %t; want both", ok, l.older)
 			}
 			l.add(entryOf(30)) // before anybody asks
-			l.log(l.ring[len(l.ring)-1:])
+			l.log(l.remembered()[l.ring.len()-1:])
 			l.recall("r", c.all)
-			if l.ring[0].At.N != c.first || l.ring[len(l.ring)-1].At.N != 31 {
-				t.Errorf("remembers %d to %d, want %d to 31", l.ring[0].At.N, l.ring[len(l.ring)-1].At.N, c.first)
+			kept := l.remembered()
+			if kept[0].At.N != c.first || kept[len(kept)-1].At.N != 31 {
+				t.Errorf("remembers %d to %d, want %d to 31", kept[0].At.N, kept[len(kept)-1].At.N, c.first)
 			}
-			bytes := 0
-			for i, e := range l.ring {
+			for i, e := range kept {
 				if e.At.N != c.first+uint64(i) || len(e.Body) != int(e.At.N-1) {
 					t.Fatalf("output %d is %v with %d bytes, want %d with %d", i, e.At, len(e.Body), c.first+uint64(i), e.At.N-1)
 				}
-				bytes += e.Size()
-			}
-			if bytes != l.bytes {
-				t.Errorf("counts %d bytes, want %d", l.bytes, bytes)
 			}
 			if l.reaches(broker.Position{Epoch: 1, N: 4}) {
 				t.Error("asks for what was read")

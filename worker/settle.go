@@ -314,8 +314,8 @@ func (r *room) letGoUntil(asleep time.Time) error {
 		if to.Published == a.noted && to.Wake == a.wake && asleep.IsZero() {
 			return nil
 		}
-	} else if len(a.line.ring) > 0 {
-		to.Log = a.line.log(a.line.ring)
+	} else if a.line.ring.len() > 0 {
+		to.Log = a.line.logRing()
 		a.line.runs = nil
 	}
 	if err := r.addChange(to); err != nil {
