@@ -13,11 +13,14 @@ import (
 // one message as for ten, and it is most of what a message costs. Then everything waits anyway; so it waits where waiting makes it
 // cheaper. While there is time for everything, all is written at once.
 //
-// Whether there is time for everything shows in how long a goroutine that lets others go first waits for its turn.
+// Whether there is time for everything shows in how long a goroutine that lets others go first waits for its turn. And whether it is
+// worth it, in how many messages a write takes: where each of thousands of connections gets one now and then, what waits finds nobody to
+// go with, and is only late.
 type gatherer struct {
-	busy    atomic.Bool // put writes off
-	touched atomic.Bool // something was delivered since the last look
-	looking atomic.Bool // there is a goroutine that looks
+	busy    atomic.Bool  // put writes off
+	asked   atomic.Int64 // flushes asked for while busy, since worth was last reckoned
+	touched atomic.Bool  // something was delivered since the last look
+	looking atomic.Bool  // there is a goroutine that looks
 	putOff  prometheus.Counter
 	quit    chan struct{}
 	running sync.WaitGroup
@@ -52,6 +55,12 @@ const (
 	calmLooks = 40
 	// gatherTime is for how long writes are gathered, and a look's pause while they are.
 	gatherTime = 10 * time.Millisecond
+	// worthLooks is in how many looks it is found out whether gathering is worth it: at least worthFlushes for each 4 writes. If it is
+	// not, nothing is gathered for worthPause, and twice as long each time in a row, up to worthPauseMost.
+	worthLooks     = 5
+	worthFlushes   = 6
+	worthPause     = 2 * time.Second
+	worthPauseMost = time.Minute
 	// gatherIdle is how many looks nothing has to be delivered in until nobody looks any more.
 	gatherIdle = 50
 )
@@ -66,6 +75,7 @@ func (g *gatherer) flush(o *outbox) {
 		o.flush()
 		return
 	}
+	g.asked.Add(1)
 	if o.off.CompareAndSwap(false, true) {
 		g.mu.Lock()
 		g.waiting = append(g.waiting, o)
@@ -93,6 +103,7 @@ func (g *gatherer) run() {
 	pause := time.NewTimer(busyLook)
 	defer pause.Stop()
 	late, calm, idle := 0, 0, 0
+	var w worth
 	for {
 		select {
 		case <-pause.C:
@@ -121,17 +132,47 @@ func (g *gatherer) run() {
 		}
 		switch {
 		case late >= busyLooks:
-			g.busy.Store(true)
+			if time.Since(w.failed) > w.pause && g.busy.CompareAndSwap(false, true) {
+				w.looks, w.written = 0, 0
+				g.asked.Store(0)
+			}
 		case calm >= calmLooks:
 			g.busy.Store(false)
 		}
-		g.flushAll()
+		written := g.flushAll()
+		if g.busy.Load() && !w.is(&g.asked, written) {
+			g.busy.Store(false)
+			g.flushAll()
+		}
 		if g.busy.Load() {
 			pause.Reset(gatherTime)
 		} else {
 			pause.Reset(busyLook)
 		}
 	}
+}
+
+// worth tells whether gathering is worth it.
+type worth struct {
+	looks, written int
+	failed         time.Time     // when it was found not to be
+	pause          time.Duration // until it is tried again; 0: it was the last time
+}
+
+// is takes another look, in which so many writes were made for those flushes that were asked for.
+func (w *worth) is(asked *atomic.Int64, written int) bool {
+	w.written += written
+	if w.looks++; w.looks < worthLooks || w.written == 0 {
+		return true
+	}
+	worth := 4*asked.Swap(0) >= worthFlushes*int64(w.written)
+	w.looks, w.written = 0, 0
+	if worth {
+		w.pause = 0
+	} else {
+		w.failed, w.pause = time.Now(), min(max(2*w.pause, worthPause), worthPauseMost)
+	}
+	return worth
 }
 
 // turn is how long it takes until this goroutine has its turn when all others go first.
@@ -141,8 +182,8 @@ func turn() time.Duration {
 	return time.Since(begun)
 }
 
-// flushAll writes what was put off.
-func (g *gatherer) flushAll() {
+// flushAll writes what was put off, and returns for how many connections.
+func (g *gatherer) flushAll() int {
 	g.mu.Lock()
 	all := g.waiting
 	g.waiting = nil
@@ -151,4 +192,5 @@ func (g *gatherer) flushAll() {
 		o.off.Store(false)
 		o.flush()
 	}
+	return len(all)
 }

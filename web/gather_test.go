@@ -73,6 +73,82 @@ func TestWritesAreGatheredWhileThereIsMoreToDoThanTimeForIt(t *testing.T) {
 	})
 }
 
+// Where each connection gets one message now and then, writes that are put off take no more with them.
+func TestWritesAreNotPutOffForNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		messages int // of a connection in a look
+		gathers  bool
+	}{
+		"one each":   {1, false},
+		"three each": {3, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				g := newGatherer(prometheus.NewCounter(prometheus.CounterOpts{}))
+				defer g.end()
+				var all []*outbox
+				for range 20 {
+					o := newOutbox(100, 1<<20)
+					o.open(&sink{})
+					all = append(all, o)
+				}
+				g.busy.Store(true)
+				for range 2 * worthLooks {
+					for _, o := range all {
+						for range c.messages {
+							if !o.put(packet{body: []byte("word")}) {
+								t.Fatal("no room")
+							}
+							g.flush(o)
+						}
+					}
+					time.Sleep(gatherTime)
+					synctest.Wait()
+				}
+				if g.busy.Load() != c.gathers {
+					t.Errorf("writes are gathered: %t, want %t", g.busy.Load(), c.gathers)
+				}
+			})
+		})
+	}
+}
+
+func TestGatheringThatIsNotWorthItIsTriedLessAndLess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var w worth
+		var asked atomic.Int64
+		look := func(flushes int64, writes int) (worth bool) {
+			worth = true
+			for range worthLooks {
+				asked.Add(flushes)
+				worth = w.is(&asked, writes)
+			}
+			return worth
+		}
+		for _, want := range []time.Duration{worthPause, 2 * worthPause, 4 * worthPause} {
+			if look(10, 10) || w.pause != want || w.failed != time.Now() {
+				t.Errorf("the next try is %v later, want that it was not worth it and %v", w.pause, want)
+			}
+			time.Sleep(want)
+		}
+		for range 10 {
+			look(10, 10)
+		}
+		if w.pause != worthPauseMost {
+			t.Errorf("the next try is %v later, want %v at most", w.pause, worthPauseMost)
+		}
+		if !look(20, 10) || w.pause != 0 {
+			t.Errorf("the next try is %v later though it was worth it", w.pause)
+		}
+		if !look(0, 0) {
+			t.Error("it is not worth it where nothing was written")
+		}
+	})
+}
+
 func TestNobodyIsSlowWhoseWritesWerePutOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
