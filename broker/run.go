@@ -62,6 +62,28 @@ func RunOf(count int, entries []byte) []byte {
 	return append(b, entries...)
 }
 
+// JoinRuns makes one run of several that follow each other, the oldest first; or [ErrDamaged].
+func JoinRuns(runs [][]byte) ([]byte, error) {
+	count, size := 0, 1+binary.MaxVarintLen64
+	rest := make([][]byte, len(runs))
+	for i, run := range runs {
+		r := reader{b: run}
+		if r.byte() != runVersion {
+			return nil, ErrDamaged
+		}
+		n := r.uvarint()
+		if r.bad || n > uint64(len(r.b)) {
+			return nil, ErrDamaged
+		}
+		count, size, rest[i] = count+int(n), size+len(r.b), r.b
+	}
+	b := appendHead(make([]byte, 0, size), count)
+	for _, entries := range rest {
+		b = append(b, entries...)
+	}
+	return b, nil
+}
+
 func appendHead(b []byte, count int) []byte {
 	return binary.AppendUvarint(append(b, runVersion), uint64(count))
 }

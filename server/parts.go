@@ -121,7 +121,7 @@ func (s *Server) openStore(ctx context.Context) (store.Store, error) {
 		}
 		dsn = "sqlite:" + filepath.Join(s.config.Data, "madang.db")
 	}
-	db, err := sql.Open(ctx, sql.Config{DSN: dsn, Log: s.log.With("part", "store")})
+	db, err := sql.Open(ctx, sql.Config{DSN: dsn, Log: s.log.With("part", "store"), JoinRuns: broker.JoinRuns})
 	if err != nil {
 		return nil, err // without db: a nil pointer is not a nil Store
 	}

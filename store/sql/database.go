@@ -22,6 +22,11 @@ type database interface {
 	commit(ctx context.Context, c *store.Commit) (closed bool, err error)
 	// takeUp raises a room's term and reads its record. ErrNotFound or stdsql.ErrNoRows.
 	takeUp(ctx context.Context, room string) (store.Record, error)
+	// settled makes what was committed of a room visible to read.
+	settled(ctx context.Context, room string) error
+	// unsettled tells of rooms whose records read does not see as they were committed whether they want to be woken, by what is
+	// committed of them.
+	unsettled(ctx context.Context) (wakes map[string]bool, err error)
 	// clock is an expression for the database's own time in microseconds since 1970, at the moment it is reckoned, and its
 	// arguments, which are numbered from n.
 	clock(n int) (expression string, args []any)

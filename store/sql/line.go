@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -79,14 +80,11 @@ func (l *line[T]) serve(most int, play func([]*job[T])) {
 				return
 			}
 		}
-	gather:
-		for len(group) < most {
-			select {
-			case j := <-l.waiting:
-				group = l.take(group, j)
-			default:
-				break gather
-			}
+		for before := -1; before < len(group) && len(group) < most; {
+			before = len(group)
+			// Who is about to bring work does it first: that takes no time where there is time.
+			runtime.Gosched()
+			group = l.gather(group, most)
 		}
 		if len(group) == 0 {
 			continue
@@ -97,6 +95,19 @@ func (l *line[T]) serve(most int, play func([]*job[T])) {
 			group[i] = nil
 		}
 	}
+}
+
+// gather appends what waits to group, up to most.
+func (l *line[T]) gather(group []*job[T], most int) []*job[T] {
+	for len(group) < most {
+		select {
+		case j := <-l.waiting:
+			group = l.take(group, j)
+		default:
+			return group
+		}
+	}
+	return group
 }
 
 func (l *line[T]) take(group []*job[T], j *job[T]) []*job[T] {

@@ -182,6 +182,10 @@ func (d *postgresDB) clock(int) (string, []any) {
 	return `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`, nil
 }
 
+func (d *postgresDB) settled(context.Context, string) error { return nil }
+
+func (d *postgresDB) unsettled(context.Context) (map[string]bool, error) { return nil, nil }
+
 func (d *postgresDB) lockRow(orSkip bool) string {
 	if orSkip {
 		return " FOR NO KEY UPDATE SKIP LOCKED"

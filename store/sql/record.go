@@ -85,6 +85,9 @@ func runs(ctx context.Context, q querier, room string, epoch, above uint64) (kep
 // Log implements [store.Records].
 func (s *Store) Log(ctx context.Context, room string, epoch uint64) ([]store.Logged, error) {
 	var kept []store.Logged
+	if err := s.db.settled(ctx, room); err != nil {
+		return nil, s.failed(ctx, "read log", err)
+	}
 	err := s.db.read(ctx, func(ctx context.Context, q querier) (err error) {
 		kept, err = runs(ctx, q, room, epoch, 0)
 		return err

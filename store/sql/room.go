@@ -24,7 +24,7 @@ const (
 	insertRecord = `INSERT INTO records (room, term, closed, wake, epoch, n, published, memory)
 		VALUES ($1, 0, FALSE, FALSE, 1, 0, 0, $2)`
 	selectRoom  = `SELECT ` + roomColumns + ` FROM rooms r WHERE r.id = $1`
-	selectAlive = `SELECT r.id, c.wake OR c.published < c.n OR EXISTS (SELECT 1 FROM seats s WHERE s.room = r.id), r.created_at
+	selectAlive = `SELECT r.id, c.wake OR c.published < c.n, EXISTS (SELECT 1 FROM seats s WHERE s.room = r.id), r.created_at
 		FROM rooms r JOIN records c ON c.room = r.id
 		WHERE r.state <> 'closed' AND r.asleep = 0 AND r.game = $1 AND r.version = $2 AND r.id > $3 ORDER BY r.id LIMIT $4`
 	selectDue = `SELECT r.id, r.asleep FROM rooms r
@@ -140,12 +140,20 @@ func parseCursor(cursor string) (created int64, id string, err error) {
 
 // LiveRooms implements [store.Rooms].
 func (s *Store) LiveRooms(ctx context.Context, game, version, after string, limit int) (rooms []store.LiveRoom, err error) {
+	wakes, err := s.db.unsettled(ctx)
+	if err != nil {
+		return nil, s.failed(ctx, "list live rooms", err)
+	}
 	err = s.db.read(ctx, func(ctx context.Context, q querier) error {
 		return all(ctx, q, selectAlive, []any{game, version, after, max(limit, 0)}, func(rows *stdsql.Rows) error {
 			var r store.LiveRoom
 			var created int64
-			err := rows.Scan(&r.ID, &r.Wake, &created)
-			r.CreatedAt = time.UnixMicro(created)
+			var seats bool
+			err := rows.Scan(&r.ID, &r.Wake, &seats, &created)
+			if wake, ok := wakes[r.ID]; ok {
+				r.Wake = wake
+			}
+			r.Wake, r.CreatedAt = r.Wake || seats, time.UnixMicro(created)
 			rooms = append(rooms, r)
 			return err
 		})

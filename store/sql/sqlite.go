@@ -5,6 +5,7 @@ import (
 	stdsql "database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,7 +34,7 @@ const (
 //
 // Everything that writes goes through one line: what waits is done in one transaction, each piece of work in a savepoint
 // of its own, so that one's failure undoes only itself and all share one fsync. What can only fail before it has changed anything
-// needs no savepoint.
+// needs no savepoint. Plain commits are deferred, see [deferred].
 type sqliteDB struct {
 	store   *Store
 	readers *stdsql.DB
@@ -42,6 +43,7 @@ type sqliteDB struct {
 	conn    *stdsql.Conn // the line's only
 	writing *prepared    // on conn
 	line    *line[piece]
+	late    *deferred // the line's only
 }
 
 // piece is work in the line.
@@ -49,6 +51,14 @@ type piece struct {
 	do work
 	// sound: it has changed nothing when its error is a fencedOut, and any other loses the whole transaction.
 	sound bool
+	// defers is a plain commit, which do does if it can't be deferred.
+	defers *store.Commit
+	// room is settled before do begins; "": none.
+	room string
+	// settles has rooms settled that wait for it since before a time, so many at most.
+	settles func() (before time.Time, most int)
+	// kept is called when all of it is committed.
+	kept func()
 }
 
 // openSQLite opens the file once. synchronous is SQLite's pragma.
@@ -62,7 +72,7 @@ func (s *Store) openSQLite(ctx context.Context, file, synchronous string) (again
 	if err := migrateSQLite(ctx, file, patient, s); err != nil {
 		return busy(err)
 	}
-	d := &sqliteDB{store: s, line: newLine[piece](lineLength)}
+	d := &sqliteDB{store: s, line: newLine[piece](lineLength), late: newDeferred(s.joinRuns)}
 	if d.readers, err = stdsql.Open("sqlite", patient+"&_pragma=query_only(1)"); err != nil {
 		return false, err
 	}
@@ -129,48 +139,136 @@ func (d *sqliteDB) read(ctx context.Context, f work) error { return f(ctx, d.rea
 func (d *sqliteDB) write(ctx context.Context, f work) error { return d.line.do(ctx, piece{do: f}) }
 
 func (d *sqliteDB) commit(ctx context.Context, c *store.Commit) (closed bool, err error) {
-	err = d.line.do(ctx, piece{sound: plain(c), do: func(ctx context.Context, q querier) (err error) {
+	p := piece{room: c.Room, do: func(ctx context.Context, q querier) (err error) {
 		closed, err = d.store.apply(ctx, q, c)
 		return err
-	}})
+	}, kept: func() { d.late.put(c, closed) }}
+	if plain(c) {
+		p.defers, p.sound = c, true
+	}
+	err = d.line.do(ctx, p)
 	return closed && err == nil, err
 }
 
 func (d *sqliteDB) takeUp(ctx context.Context, id string) (r store.Record, err error) {
-	err = d.write(ctx, func(ctx context.Context, q querier) (err error) {
+	err = d.line.do(ctx, piece{room: id, do: func(ctx context.Context, q querier) (err error) {
 		r, err = takeUp(ctx, q, id)
 		return err
-	})
+	}, kept: func() { d.late.took(&r, id) }})
 	return r, err
+}
+
+func (d *sqliteDB) settled(ctx context.Context, room string) error {
+	return d.line.do(ctx, piece{room: room, do: nothing})
+}
+
+func (d *sqliteDB) unsettled(ctx context.Context) (wakes map[string]bool, err error) {
+	err = d.line.do(ctx, piece{do: func(context.Context, querier) error {
+		wakes = d.late.wakes()
+		return nil
+	}})
+	return wakes, err
+}
+
+func nothing(context.Context, querier) error { return nil }
+
+// settleLater has what was deferred settled when it is old enough.
+func (d *sqliteDB) settleLater() {
+	w := d.late.oldest()
+	if w == nil || d.late.armed {
+		return
+	}
+	d.late.armed = true
+	time.AfterFunc(max(settlePause, time.Until(w.what.at.Add(settleAfter))), func() {
+		before := func() (time.Time, int) {
+			d.late.armed = false
+			return time.Now().Add(-settleAfter), settleRooms
+		}
+		// What fails is done again by whoever defers next, or when the line is closed.
+		_ = d.line.do(context.Background(), piece{do: nothing, settles: before})
+	})
 }
 
 // play does a group of work in one transaction.
 func (d *sqliteDB) play(group []*job[piece]) {
 	// Nobody's context: the work is short, it is several callers', and waiting for other processes has a bound.
 	ctx := context.Background()
-	fail := func(err error) {
+	if err := d.beginTrusted(ctx); err != nil {
+		d.late.forget()
 		for _, j := range group {
 			j.err = err
 		}
+		return
 	}
-	if err := d.begin(ctx); err != nil {
-		fail(err)
+	if err := d.playIn(ctx, group); err != nil {
+		d.rollback(ctx)
+		d.late.forget()
+		for _, j := range group {
+			j.err = err
+		}
 		return
 	}
 	for _, j := range group {
-		if err := d.playOne(ctx, j, len(group) == 1); err != nil {
-			d.rollback(ctx)
-			fail(err)
-			return
+		if j.err == nil && j.work.kept != nil {
+			j.work.kept()
 		}
 	}
-	if len(group) == 1 && group[0].err != nil {
-		d.rollback(ctx)
-		return
+	d.settleLater()
+}
+
+// playIn does a group of work in the transaction that has begun, and ends it. An error is the whole group's.
+func (d *sqliteDB) playIn(ctx context.Context, group []*job[piece]) error {
+	rest := group[:0:0]
+	d.late.row = d.late.row[:1]
+	for _, j := range group {
+		if c := j.work.defers; c == nil || !d.late.take(c) {
+			rest = append(rest, j)
+			continue
+		}
+		j.work.kept = nil
 	}
-	if _, err := d.writing.exec(ctx, "COMMIT"); err != nil {
+	alone := len(rest) == 1 && len(group) == 1
+	for _, j := range rest {
+		if err := d.playOne(ctx, j, alone); err != nil {
+			return err
+		}
+	}
+	if alone && rest[0].err != nil {
 		d.rollback(ctx)
-		fail(err)
+		return nil
+	}
+	for _, j := range rest {
+		if j.work.settles != nil {
+			before, most := j.work.settles()
+			if err := d.late.settleOldest(ctx, d.writing, before, most); err != nil {
+				return err
+			}
+		}
+	}
+	if err := d.late.finish(ctx, d.writing); err != nil {
+		return err
+	}
+	_, err := d.writing.exec(ctx, "COMMIT")
+	return err
+}
+
+// beginTrusted begins a transaction in which what is in memory of deferred commits is true.
+func (d *sqliteDB) beginTrusted(ctx context.Context) error {
+	for {
+		if err := d.begin(ctx); err != nil {
+			return err
+		}
+		settled, err := d.late.trust(ctx, d.writing)
+		if err == nil && settled {
+			_, err = d.writing.exec(ctx, "COMMIT")
+		}
+		if err != nil {
+			d.rollback(ctx)
+			return err
+		}
+		if !settled {
+			return nil
+		}
 	}
 }
 
@@ -186,21 +284,29 @@ func (d *sqliteDB) begin(ctx context.Context) error {
 
 // playOne sets the outcome of j. The error is the whole group's: the transaction can't go on.
 func (d *sqliteDB) playOne(ctx context.Context, j *job[piece], alone bool) error {
-	if alone {
-		j.err = j.work.do(ctx, d.writing)
-		return nil
+	savepoint := !alone && !j.work.sound
+	if savepoint {
+		if _, err := d.writing.exec(ctx, "SAVEPOINT one"); err != nil {
+			return err
+		}
 	}
-	if j.work.sound {
-		j.err = j.work.do(ctx, d.writing)
-		if j.err == nil || errors.As(j.err, new(fencedOut)) {
+	back := func() {}
+	if j.work.room != "" {
+		var err error
+		if back, err = d.late.settle(ctx, d.writing, j.work.room); err != nil {
+			return err
+		}
+	}
+	if j.err = j.work.do(ctx, d.writing); j.err != nil && (alone || savepoint) {
+		back()
+	}
+	switch {
+	case !savepoint:
+		if j.err == nil || alone || errors.As(j.err, new(fencedOut)) {
 			return nil
 		}
 		return j.err
-	}
-	if _, err := d.writing.exec(ctx, "SAVEPOINT one"); err != nil {
-		return err
-	}
-	if j.err = j.work.do(ctx, d.writing); j.err != nil {
+	case j.err != nil:
 		if _, err := d.writing.exec(ctx, "ROLLBACK TO one"); err != nil {
 			return errors.Join(j.err, err) // SQLite has undone everything by itself: disk full, input/output error
 		}
@@ -227,6 +333,11 @@ func (d *sqliteDB) ready(ctx context.Context) error {
 }
 
 func (d *sqliteDB) close() error {
+	all := func() (time.Time, int) { return time.Now(), math.MaxInt }
+	// What can't be settled now is when the file is opened again.
+	if err := d.line.do(context.Background(), piece{do: nothing, settles: all}); err != nil {
+		d.store.log.Warn("the last commits stay to be settled", "error", err)
+	}
 	d.line.close()
 	<-d.line.ended
 	d.writing.close()

@@ -36,14 +36,18 @@ type Config struct {
 	DSN string
 	// Log: default slog.Default().
 	Log *slog.Logger
+	// JoinRuns makes one run of consecutive ones of a room ([store.Logged].Data), the oldest first, so that SQLite keeps them in one
+	// row. Default: they stay as they were committed.
+	JoinRuns func(runs [][]byte) ([]byte, error)
 }
 
 // Store keeps everything in one database. Any number of Stores, in any number of processes, may be open on it; SQLite's
 // must be on one machine.
 type Store struct {
-	db     database
-	log    *slog.Logger
-	closed atomic.Bool
+	db       database
+	log      *slog.Logger
+	joinRuns func(runs [][]byte) ([]byte, error)
+	closed   atomic.Bool
 
 	sessions *lookups[store.TokenHash, store.Session]
 	seatOf   *lookups[sitting, store.Seat]
@@ -65,7 +69,7 @@ const (
 // at once and every 5 s; so a server that opens in the background becomes ready by itself. What needs a person fails
 // at once: a malformed DSN, a wrong password or database name, a file that may not be written, [store.ErrNewerSchema].
 func Open(ctx context.Context, c Config) (*Store, error) {
-	s := &Store{log: c.Log}
+	s := &Store{log: c.Log, joinRuns: c.JoinRuns}
 	s.sessions, s.seatOf = newLookups(s.findSessions), newLookups(findSeats)
 	if s.log == nil {
 		s.log = slog.Default()

@@ -241,3 +241,17 @@ func (j joining) takeUp(ctx context.Context, room string) (store.Record, error) 
 	}
 	return j.database.takeUp(ctx, room)
 }
+
+func (j joining) settled(ctx context.Context, room string) error {
+	if j.store.within(ctx) != nil {
+		return errRecords
+	}
+	return j.database.settled(ctx, room)
+}
+
+func (j joining) unsettled(ctx context.Context) (map[string]bool, error) {
+	if j.store.within(ctx) != nil {
+		return nil, errRecords
+	}
+	return j.database.unsettled(ctx)
+}
