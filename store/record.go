@@ -17,7 +17,8 @@ type Record struct {
 	Condemned []string // of the room's dead letters that are condemned, see [DeadLetter]; at most 100, the newest
 }
 
-// Logged is a run of consecutive outputs, kept to be published again or replayed, in the worker's encoding.
+// Logged is a run of consecutive outputs, kept to be published again or replayed, in the worker's encoding. Back ends may give back several
+// that follow each other as one, which stays until all of it may be dropped.
 type Logged struct {
 	First, Last uint64
 	Data        []byte

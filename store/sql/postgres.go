@@ -158,7 +158,7 @@ func (d *postgresDB) write(ctx context.Context, f work) (err error) {
 			d.store.log.Warn("this process stood still in the middle of a transaction, which PostgreSQL has undone", "error", err)
 		}
 	}
-	return fmt.Errorf("%w: undone %d times because of other transactions: %w", store.ErrUnavailable, postgresTries, err)
+	return fmt.Errorf("%w: undone %d times because of other transactions, or as this process stood still: %w", store.ErrUnavailable, postgresTries, err)
 }
 
 func (d *postgresDB) writeOnce(ctx context.Context, f work) error {

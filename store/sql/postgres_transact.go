@@ -24,7 +24,7 @@ func (d *postgresDB) transact(ctx context.Context, r *run) (err error) {
 			return err
 		}
 	}
-	return fmt.Errorf("%w: undone %d times because of other transactions: %w", store.ErrUnavailable, postgresTries, err)
+	return fmt.Errorf("%w: undone %d times because of other transactions, or as this process stood still: %w", store.ErrUnavailable, postgresTries, err)
 }
 
 func (d *postgresDB) transactOnce(ctx context.Context, r *run) (err error) {

@@ -21,9 +21,9 @@ const (
 	sleepRoom   = `UPDATE rooms SET asleep = $2 WHERE id = $1`
 	wakeRoom    = `UPDATE rooms SET asleep = 0 WHERE id = $1 AND asleep <> 0`
 	selectFence = `SELECT term, closed, epoch FROM records WHERE room = $1`
-	// A run may come again after an error that left open whether it was kept.
+	// A run may come again after an error that left open whether it was kept, and be part of a longer one by then.
 	insertLog = `INSERT INTO log (room, epoch, last, first, data) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (room, epoch, last) DO UPDATE SET first = excluded.first, data = excluded.data`
+		ON CONFLICT (room, epoch, last) DO UPDATE SET first = excluded.first, data = excluded.data WHERE excluded.first <= log.first`
 	// Epochs only rise, so the older ones are the other ones.
 	deleteLog = `DELETE FROM log WHERE room = $1 AND (epoch, last) <= ($2, $3)`
 

@@ -145,6 +145,7 @@ func (s *Store) LiveRooms(ctx context.Context, game, version, after string, limi
 		return nil, s.failed(ctx, "list live rooms", err)
 	}
 	err = s.db.read(ctx, func(ctx context.Context, q querier) error {
+		rooms = nil
 		return all(ctx, q, selectAlive, []any{game, version, after, max(limit, 0)}, func(rows *stdsql.Rows) error {
 			var r store.LiveRoom
 			var created int64
@@ -190,6 +191,7 @@ func (s *Store) DueRooms(ctx context.Context, game, version string, before time.
 // Unswept implements [store.Rooms].
 func (s *Store) Unswept(ctx context.Context, limit int) (rooms []string, err error) {
 	err = s.db.read(ctx, func(ctx context.Context, q querier) error {
+		rooms = nil
 		return all(ctx, q, selectUnswept, []any{max(limit, 0)}, func(rows *stdsql.Rows) error {
 			var id string
 			err := rows.Scan(&id)

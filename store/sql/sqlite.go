@@ -72,7 +72,7 @@ func (s *Store) openSQLite(ctx context.Context, file, synchronous string) (again
 	if err := migrateSQLite(ctx, file, patient, s); err != nil {
 		return busy(err)
 	}
-	d := &sqliteDB{store: s, line: newLine[piece](lineLength), late: newDeferred(s.joinRuns)}
+	d := &sqliteDB{store: s, line: newLine[piece](lineLength), late: newDeferred(s.joinRuns, s.log)}
 	if d.readers, err = stdsql.Open("sqlite", patient+"&_pragma=query_only(1)"); err != nil {
 		return false, err
 	}
@@ -178,9 +178,14 @@ func (d *sqliteDB) settleLater() {
 	if w == nil || d.late.armed {
 		return
 	}
+	d.late.timer++
 	d.late.armed = true
+	timer := d.late.timer
 	time.AfterFunc(max(settlePause, time.Until(w.what.at.Add(settleAfter))), func() {
 		before := func() (time.Time, int) {
+			if timer != d.late.timer {
+				return time.Time{}, 0
+			}
 			d.late.armed = false
 			return time.Now().Add(-settleAfter), settleRooms
 		}
@@ -208,6 +213,7 @@ func (d *sqliteDB) play(group []*job[piece]) {
 		}
 		return
 	}
+	d.late.committed()
 	for _, j := range group {
 		if j.err == nil && j.work.kept != nil {
 			j.work.kept()
@@ -219,7 +225,7 @@ func (d *sqliteDB) play(group []*job[piece]) {
 // playIn does a group of work in the transaction that has begun, and ends it. An error is the whole group's.
 func (d *sqliteDB) playIn(ctx context.Context, group []*job[piece]) error {
 	rest := group[:0:0]
-	d.late.row = d.late.row[:1]
+	d.late.row, d.late.past = d.late.row[:1], d.late.past[:0]
 	for _, j := range group {
 		if c := j.work.defers; c == nil || !d.late.take(c) {
 			rest = append(rest, j)

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
+	"math"
 	"slices"
 	"time"
 
@@ -25,15 +27,25 @@ import (
 //     the rows hold is written to records and log, and memory begins anew. A process that finds rows of a dead one does the same.
 type deferred struct {
 	join    func(runs [][]byte) ([]byte, error) // nil: runs stay as they are
-	most    int                                 // how large a commit may be that is deferred
-	trusted bool                                // memory is true as long as the database has this version
+	log     *slog.Logger
+	most    int  // how large a commit may be that is deferred
+	trusted bool // memory is true as long as the database has this version
 	version int64
 	seq     int64 // of the latest row
 	heads   map[string]*head
-	order   []waits // those that are not settled, the oldest first; some have been since
-	bytes   int     // of what is not settled
-	row     []byte  // being written: rowVersion and what it holds
-	armed   bool    // somebody is going to ask for settleOldest
+	order   []waits      // those that are not settled, the oldest first; some have been since
+	past    []*unsettled // settled in this transaction
+	bytes   int          // of what is not settled
+	row     []byte       // being written: rowVersion and what it holds
+	rows    []rowSize    // that are there, the oldest first
+	inRows  int          // bytes of rows
+	timer   int          // which one is to ask for settleOldest; the others are of the past
+	armed   bool         // there is one
+}
+
+type rowSize struct {
+	seq  int64
+	size int
 }
 
 // head is a room that was taken up here, and what its fence is.
@@ -70,8 +82,9 @@ type waits struct {
 
 const (
 	deferMost = 32 << 10 // a large one would be written twice
-	// unsettledMost is how much may wait to be settled in all, in bytes.
+	// unsettledMost is how much may wait to be settled in all, in bytes, and rowsMost how much the rows may have.
 	unsettledMost = 16 << 20
+	rowsMost      = 64 << 20
 	// settleAfter is how long a room's commits wait to be settled, and settleRooms how many rooms are settled in one transaction.
 	settleAfter = 3 * time.Second
 	settleRooms = 32
@@ -81,23 +94,21 @@ const (
 	// headsMost bounds the rooms that are known.
 	headsMost = 1 << 17
 
-	insertCommits   = `INSERT INTO commits (seq, data) VALUES ($1, $2)`
-	selectCommits   = `SELECT seq, data FROM commits ORDER BY seq`
-	lastCommits     = `SELECT COALESCE(max(seq), 0) FROM commits`
-	deleteCommits   = `DELETE FROM commits WHERE seq < $1`
-	selectVersion   = `PRAGMA data_version`
-	insertRunIfMore = `INSERT INTO log (room, epoch, last, first, data) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (room, epoch, last) DO UPDATE SET first = excluded.first, data = excluded.data WHERE excluded.first <= first`
+	insertCommits = `INSERT INTO commits (seq, data) VALUES ($1, $2)`
+	selectCommits = `SELECT seq, data FROM commits ORDER BY seq`
+	lastCommits   = `SELECT COALESCE(max(seq), 0) FROM commits`
+	deleteCommits = `DELETE FROM commits WHERE seq < $1`
+	selectVersion = `PRAGMA data_version`
 )
 
-func newDeferred(join func(runs [][]byte) ([]byte, error)) *deferred {
-	return &deferred{join: join, most: deferMost, heads: map[string]*head{}, row: []byte{rowVersion}}
+func newDeferred(join func(runs [][]byte) ([]byte, error), log *slog.Logger) *deferred {
+	return &deferred{join: join, log: log, most: deferMost, heads: map[string]*head{}, row: []byte{rowVersion}}
 }
 
 // forget relies on nothing any more.
 func (d *deferred) forget() {
 	clear(d.heads)
-	d.order, d.bytes, d.trusted, d.armed = nil, 0, false, false
+	d.order, d.past, d.bytes, d.rows, d.inRows, d.trusted, d.armed = nil, nil, 0, nil, 0, false, false
 }
 
 // trust finds out, in the transaction of q, whether memory is true. If it may not be, it has everything settled that the rows hold,
@@ -225,11 +236,16 @@ func (u *unsettled) size() int {
 	return size
 }
 
-// write does to records and log what u says. A fence that is not u's any more lets nothing through: somebody has had the room since.
+// write does to records and log what u says. A fence that is not u's any more lets nothing through. That is nobody's who settles before
+// it takes a room up, as all do.
 func (d *deferred) write(ctx context.Context, q querier, room string, u *unsettled) error {
 	n, err := q.exec(ctx, updateRecord, room, int64(u.term), int64(u.epoch), int64(u.n), int64(u.published), u.wake, blob(u.memory))
-	if err != nil || n == 0 {
+	if err != nil {
 		return err
+	}
+	if n == 0 {
+		d.log.Error("a room's last commits are lost: a program of an older version has taken it up", "room", room, "term", u.term, "n", u.n)
+		return nil
 	}
 	if u.drops {
 		if _, err := q.exec(ctx, deleteLog, room, int64(u.dropEpoch), int64(u.drop)); err != nil {
@@ -246,14 +262,17 @@ func (d *deferred) write(ctx context.Context, q querier, room string, u *unsettl
 			size += len(left[next].Data)
 		}
 		if next > 1 {
-			if run.Data, err = d.join(together); err != nil {
-				return fmt.Errorf("join kept runs: %w", err)
+			joined, err := d.join(together)
+			if err != nil {
+				d.log.Error("a room's kept outputs can't be joined", "room", room, "first", run.First, "last", run.Last, "error", err)
+				joined, run.Last, next = run.Data, left[0].Last, 1
 			}
+			run.Data = joined
 		}
 		if run.Data == nil {
 			run.Data = []byte{}
 		}
-		if _, err := q.exec(ctx, insertRunIfMore, room, int64(left[0].epoch), int64(run.Last), int64(run.First), run.Data); err != nil {
+		if _, err := q.exec(ctx, insertLog, room, int64(left[0].epoch), int64(run.Last), int64(run.First), run.Data); err != nil {
 			return err
 		}
 		left = left[next:]
@@ -274,8 +293,9 @@ func (d *deferred) settle(ctx context.Context, q querier, room string) (back fun
 	d.row = appendMark(d.row, room)
 	d.bytes -= u.size()
 	h.unsettled = nil
+	d.past = append(d.past, u)
 	return func() {
-		d.row = d.row[:row]
+		d.row, d.past = d.row[:row], d.past[:len(d.past)-1]
 		d.bytes += u.size()
 		h.unsettled = u
 	}, nil
@@ -322,13 +342,22 @@ func (d *deferred) settleOldest(ctx context.Context, q querier, before time.Time
 	} else {
 		d.row = d.row[:1] // all of it is of the past
 	}
+	for len(d.rows) > 0 && d.rows[0].seq < needed {
+		d.inRows -= d.rows[0].size
+		d.rows = d.rows[1:]
+	}
 	_, err := q.exec(ctx, deleteCommits, needed)
 	return err
 }
 
 // finish ends the transaction of q but for its COMMIT.
 func (d *deferred) finish(ctx context.Context, q querier) error {
-	if d.bytes > unsettledMost {
+	switch {
+	case d.inRows > rowsMost: // rooms that change the same again and again
+		if err := d.settleOldest(ctx, q, time.Now(), math.MaxInt); err != nil {
+			return err
+		}
+	case d.bytes > unsettledMost:
 		if err := d.settleOldest(ctx, q, time.Time{}, 0); err != nil {
 			return err
 		}
@@ -337,8 +366,19 @@ func (d *deferred) finish(ctx context.Context, q querier) error {
 		return nil
 	}
 	d.seq++
+	d.rows = append(d.rows, rowSize{d.seq, len(d.row)})
+	d.inRows += len(d.row)
 	_, err := q.exec(ctx, insertCommits, d.seq, d.row)
 	return err
+}
+
+// committed says that the transaction is: what was settled in it need not be put back any more.
+func (d *deferred) committed() {
+	for i, u := range d.past {
+		u.memory, u.runs = nil, nil // the order may hold on to it
+		d.past[i] = nil
+	}
+	d.past = d.past[:0]
 }
 
 // took says that a room was taken up, and put that a commit has changed its record; both after their transaction.
