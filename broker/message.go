@@ -83,6 +83,9 @@ const (
 	// Again: number At.N once more, as the answer to a resent message, for the connection Conn of user To[0], even
 	// if it has seen it.
 	Again
+	// More: no message. The subscribing named by Attempt has been given all up to At.N, as much as is told at once; it is to attach
+	// again from there.
+	More
 )
 
 // Output is one thing that a room says.
@@ -97,8 +100,8 @@ type Output struct {
 	To      []string
 	Request uint64 // the Seq of To[0]'s message that it answers; 0: none
 	Conn    string // Again: the connection it is for
-	Attempt string // Replay, Snapshot, Live: the subscribing it is for
-	// Prev, in a Replay or Live, is the number of what the answer gives before this, or else its Resume's: who stands below it has
+	Attempt string // Replay, Snapshot, Live, More: the subscribing it is for
+	// Prev, in a Replay, Live or More, is the number of what the answer gives before this, or else its Resume's: who stands below it has
 	// not got all of the answer.
 	Prev uint64
 	// Latest: of such outputs of one Type that wait for a subscriber only the newest need reach it. It has no Request.

@@ -192,6 +192,9 @@ func (r *room) hearLocked(o *broker.Output) (part string, passed int) {
 	case broker.Snapshot, broker.Live:
 		r.advanceLocked(o.At, false)
 		return "answer", r.answerLocked(&e)
+	case broker.More:
+		r.moreLocked(o)
+		return "more", 0
 	case broker.Again:
 		r.advanceLocked(o.At, false)
 		return "again", r.againLocked(&e)
@@ -368,6 +371,19 @@ func (r *room) answerLocked(e *encoding) int {
 		return 0
 	}
 	return r.passLocked(sub, e, false)
+}
+
+// moreLocked asks for what follows what the subscription whose attempt this is has been given.
+func (r *room) moreLocked(o *broker.Output) {
+	sub := r.attempts[o.Attempt]
+	if sub == nil || o.At.Epoch != sub.resume.Epoch || r.missedLocked(sub, o) {
+		return
+	}
+	if o.At.N > sub.resume.N { // the last ones were not for this user
+		sub.resume = o.At
+	}
+	sub.tries = 0
+	r.attachLocked(sub)
 }
 
 // againLocked repeats an answer to the connection that asked again. One that is attaching gets it only if it does not

@@ -254,6 +254,70 @@ func TestAnAnswerThatIsNotWholeIsAskedForAgain(t *testing.T) {
 	}
 }
 
+func TestWhatIsToldInPartsIsAskedForUntilItIsAll(t *testing.T) {
+	at := func(n uint64) broker.Position { return broker.Position{Epoch: 1, N: n} }
+	play(t, web.Config{}, func(b *bench) {
+		r := b.open()
+		r.say("one", "two", "three", "four", "five")
+		var from []uint64
+		r.answer = func(m *broker.Message) []*broker.Output {
+			from = append(from, m.Resume.N)
+			n := m.Resume.N + 1
+			told := &broker.Output{Part: broker.Replay, At: at(n), Prev: n - 1, Type: "said", Body: []byte{'0' + byte(n)}}
+			switch n {
+			case 3: // is for another
+				return []*broker.Output{{Part: broker.More, At: at(3), Prev: 2}}
+			case 5:
+				return []*broker.Output{told, {Part: broker.Live, At: at(5), Prev: 5}}
+			}
+			return []*broker.Output{told, {Part: broker.More, At: at(n), Prev: n}}
+		}
+		ann := b.signIn("ann")
+		ann.send("SUBSCRIBE\nid:s1\ndestination:/topic/room.r1\nresume:1-1\n\n\x00")
+		synctest.Wait()
+		r.say("six")
+		for _, said := range []string{"2", "4", "5", "six"} {
+			ann.message("said", said)
+		}
+		ann.silent()
+		if want := []uint64{1, 2, 3, 4}; !slices.Equal(from, want) {
+			t.Errorf("asked for what follows %d, want %d", from, want)
+		}
+	})
+}
+
+func TestAPartOfWhatIsToldInPartsMayBeLost(t *testing.T) {
+	at := func(n uint64) broker.Position { return broker.Position{Epoch: 1, N: n} }
+	play(t, web.Config{}, func(b *bench) {
+		r := b.open()
+		r.say("one", "two", "three")
+		tries := 0
+		r.answer = func(m *broker.Message) []*broker.Output {
+			switch tries++; tries {
+			case 1: // and the replay of 2 is lost
+				return []*broker.Output{{Part: broker.More, At: at(2), Prev: 2}}
+			case 2:
+				return []*broker.Output{
+					{Part: broker.Replay, At: at(2), Prev: 1, Type: "said", Body: []byte("two")},
+					{Part: broker.More, At: at(2), Prev: 2},
+				}
+			}
+			return []*broker.Output{
+				{Part: broker.Replay, At: at(3), Prev: 2, Type: "said", Body: []byte("three")}, {Part: broker.Live, At: at(3), Prev: 3},
+			}
+		}
+		ann := b.signIn("ann")
+		ann.send("SUBSCRIBE\nid:s1\ndestination:/topic/room.r1\nresume:1-1\n\n\x00")
+		synctest.Wait()
+		ann.message("said", "two")
+		ann.message("said", "three")
+		ann.silent()
+		if tries != 3 {
+			t.Errorf("%d answers, want 3", tries)
+		}
+	})
+}
+
 func TestNothingPassesBeforeTheAnswer(t *testing.T) {
 	play(t, web.Config{}, func(b *bench) {
 		r := b.open()

@@ -7,17 +7,21 @@ import (
 	"github.com/madang-games/madang/handlers"
 )
 
-// answerAttach adds the answer to an attach to the round: what the subscriber missed and then Live, or a Snapshot.
-// Asked again it answers again.
+// toldAtOnce is how many outputs an answer repeats at most. Who has missed more asks for the next when it has these: else rooms that
+// are asked by many who were away for long would be busy with that alone, and who is cut off before the end would have got nowhere.
+const toldAtOnce = 512
+
+// answerAttach adds the answer to an attach to the round: what the subscriber missed and then Live, or More if that is not all, or a
+// Snapshot. Asked again it answers again.
 func (r *room) answerAttach(ev *handlers.Event, d *broker.Delivery) error {
 	m, at := d.Message, ev.Time
 	a := r.awake
-	missed, ok := a.line.since(r.id, m.Resume)
+	missed, left, ok := a.line.since(r.id, m.Resume, toldAtOnce)
 	if !ok && a.line.reaches(m.Resume) {
 		if err := r.recall(); err != nil {
 			return err
 		}
-		missed, ok = a.line.since(r.id, m.Resume)
+		missed, left, ok = a.line.since(r.id, m.Resume, toldAtOnce)
 	}
 	if !ok {
 		return r.answerSnapshot(ev, d)
@@ -29,10 +33,15 @@ func (r *room) answerAttach(ev *handlers.Event, d *broker.Delivery) error {
 		a.change.out = append(a.change.out, &o)
 		prev = o.At.N
 	}
-	a.change.out = append(a.change.out, &broker.Output{
-		Room: r.id, Part: broker.Live, Term: a.term, At: a.line.at, To: []string{m.User}, Attempt: m.Attempt, Prev: prev,
-		Handled: a.Handled(m.User), Time: at,
-	})
+	end := &broker.Output{
+		Room: r.id, Part: broker.Live, Term: a.term, At: a.line.at, To: []string{m.User}, Attempt: m.Attempt, Prev: prev, Time: at,
+	}
+	if left > 0 {
+		end.Part, end.At.N = broker.More, a.line.at.N-uint64(left)
+	} else {
+		end.Handled = a.Handled(m.User)
+	}
+	a.change.out = append(a.change.out, end)
 	return nil
 }
 

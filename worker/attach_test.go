@@ -9,6 +9,7 @@ import (
 
 	"github.com/madang-games/madang/broker"
 	"github.com/madang-games/madang/handlers"
+	"github.com/madang-games/madang/worker"
 )
 
 func TestAttachIsAnswered(t *testing.T) {
@@ -63,7 +64,7 @@ func TestAttachIsAnswered(t *testing.T) {
 
 // answers shows what an attempt was given, in order.
 func answers(heard []*broker.Output, attempt string) (s string) {
-	parts := map[broker.Part]string{broker.Replay: "replay", broker.Snapshot: "snapshot", broker.Live: "live"}
+	parts := map[broker.Part]string{broker.Replay: "replay", broker.Snapshot: "snapshot", broker.Live: "live", broker.More: "more"}
 	for _, o := range heard {
 		if o.Attempt == attempt {
 			if s != "" {
@@ -105,6 +106,57 @@ func TestTheNextWorkerAnswersWhatIsLongPast(t *testing.T) {
 	kept, err := w.store.Log(t.Context(), "r", 1)
 	if err != nil || len(kept) > 2*16+4 {
 		t.Errorf("store keeps %d runs, %v; want about 16 to 32", len(kept), err)
+	}
+}
+
+func TestWhoHasMissedMuchIsToldInParts(t *testing.T) {
+	t.Parallel()
+	const said1200 = 1200
+	w := newWorld(t, tallyGame(handlers.Policy{Retain: 2000}, 0))
+	w.room("r", "ann", "bob")
+	w.listen("r")
+	w.start(nil, nil)
+	w.join("r", "ann", "bob") // 1 and 2
+	for n := range uint64(said1200) {
+		w.say("r", "ann", n+1, "add", said{})
+		if n%100 == 99 {
+			w.awaitType("added", int(n)+1)
+		}
+	}
+	for i, c := range []struct {
+		from, last uint64
+		end        broker.Part
+	}{
+		{2, 2 + worker.ToldAtOnce, broker.More},
+		{2 + worker.ToldAtOnce, 2 + 2*worker.ToldAtOnce, broker.More},
+		{2 + 2*worker.ToldAtOnce, 2 + said1200, broker.Live},
+		{2 + said1200 - worker.ToldAtOnce, 2 + said1200, broker.Live},
+		{1 + said1200 - worker.ToldAtOnce, 1 + said1200, broker.More},
+	} {
+		attempt := fmt.Sprint("try-", i)
+		w.attach("r", "bob", "c1", attempt, broker.Position{Epoch: 1, N: c.from})
+		var got []*broker.Output
+		w.await("the answer", func(heard []*broker.Output) bool {
+			got = nil
+			for _, o := range heard {
+				if o.Attempt == attempt {
+					got = append(got, o)
+				}
+			}
+			return len(got) > 0 && got[len(got)-1].Part != broker.Replay
+		})
+		for j, o := range got {
+			at, part := c.from+1+uint64(j), broker.Replay
+			if j == len(got)-1 {
+				at, part = c.last, c.end
+			}
+			if o.At != (broker.Position{Epoch: 1, N: at}) || o.Part != part || o.Prev != min(c.from+uint64(j), c.last) {
+				t.Fatalf("from %d: part %d of the answer is %d at %v after %d, want %d at %d", c.from, j, o.Part, o.At, o.Prev, part, at)
+			}
+		}
+		if want := int(c.last - c.from + 1); len(got) != want {
+			t.Errorf("from %d: %d parts, want %d", c.from, len(got), want)
+		}
 	}
 }
 

@@ -42,16 +42,18 @@ func (l *line) remember(e *entry) {
 	}
 }
 
-// since returns what followed number n, if that is a number of the line and all of it is remembered.
-func (l *line) since(room string, p broker.Position) ([]entry, bool) {
+// since returns the first that followed p, at most most, if that is a place in the line and all that followed is remembered; left is
+// how many follow those.
+func (l *line) since(room string, p broker.Position, most int) (first []entry, left int, ok bool) {
 	if p.Epoch != l.at.Epoch || p.N > l.at.N {
-		return nil, false
+		return nil, 0, false
 	}
 	missed := l.at.N - p.N
 	if missed > uint64(l.ring.len()) {
-		return nil, false
+		return nil, 0, false
 	}
-	return l.ring.last(room, l.at, int(missed)), true
+	left = max(int(missed)-most, 0)
+	return l.ring.last(room, l.at, int(missed), left), left, true
 }
 
 // answers returns the remembered answers to m, sent before, except when m is the very same sending.
@@ -79,7 +81,7 @@ func (l *line) logRing() *store.Logged {
 	if n == 0 {
 		return nil
 	}
-	return l.keep(l.at.N+1-uint64(n), l.at.N, l.ring.run(n))
+	return l.keep(l.at.N+1-uint64(n), l.at.N, l.ring.run(n, 0))
 }
 
 func (l *line) keep(first, last uint64, data []byte) *store.Logged {
@@ -190,7 +192,7 @@ func (l *line) recall(room string, all []store.Logged) {
 		}
 	}
 	slices.Reverse(before)
-	before = append(before, l.ring.last(room, l.at, l.ring.len())...)
+	before = append(before, l.ring.last(room, l.at, l.ring.len(), 0)...)
 	l.ring = ring{}
 	for i := range before {
 		l.remember(&before[i])

@@ -15,7 +15,7 @@ func entryOf(size int) entry {
 	return entry{Output: &broker.Output{Room: "r", Type: "t", Time: time.UnixMilli(1), Body: bytes.Repeat([]byte("x"), size)}}
 }
 
-func (l *line) remembered() []entry { return l.ring.last("r", l.at, l.ring.len()) }
+func (l *line) remembered() []entry { return l.ring.last("r", l.at, l.ring.len(), 0) }
 
 func TestRingIsBoundedInNumberAndBytes(t *testing.T) {
 	t.Parallel()

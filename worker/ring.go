@@ -54,21 +54,25 @@ func (r *ring) drop() {
 	r.gone = 0
 }
 
-// run is the last n of them, encoded.
-func (r *ring) run(n int) []byte {
-	from := len(r.data)
+// run is the last n of them but the last few, encoded.
+func (r *ring) run(n, few int) []byte {
+	from, end := len(r.data), len(r.data)
 	if n > 0 {
 		from = r.places[len(r.places)-n].at
 	}
-	return broker.RunOf(n, r.data[from:])
+	if few > 0 {
+		end = r.places[len(r.places)-few].at
+	}
+	return broker.RunOf(n-few, r.data[from:end])
 }
 
-// last decodes the last n of them. newest is the position of the newest one.
-func (r *ring) last(room string, newest broker.Position, n int) []entry {
-	if n == 0 {
+// last decodes the last n of them but the last few. newest is the position of the newest of all.
+func (r *ring) last(room string, newest broker.Position, n, few int) []entry {
+	if n == few {
 		return nil
 	}
-	return decoded(room, newest, n, r.run(n))
+	newest.N -= uint64(few)
+	return decoded(room, newest, n-few, r.run(n, few))
 }
 
 // asked decodes those that answer a request.

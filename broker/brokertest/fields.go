@@ -74,6 +74,7 @@ func testOutputFields(t *testing.T, w *world) {
 		{Room: "r", Part: broker.Replay, At: broker.Position{Epoch: 1, N: 1}, To: []string{"u"}, Attempt: "a", Prev: 7, Type: "t", Body: binary},
 		{Room: "r", Part: broker.Snapshot, At: broker.Position{Epoch: 1}, To: []string{"u"}, Attempt: "a", Type: "$snapshot", Handled: 1},
 		{Room: "r", Part: broker.Live, At: broker.Position{Epoch: 1, N: 1}, Attempt: "a"},
+		{Room: "r", Part: broker.More, At: broker.Position{Epoch: 1, N: 1}, Attempt: "a", Prev: 1},
 		{Room: "r", Part: broker.Line, At: broker.Position{Epoch: 1, N: 2}, To: []string{"u"}, Type: "frame", Latest: true},
 		{Room: "r", Type: broker.TypeClosed, At: broker.Position{Epoch: math.MaxUint64, N: math.MaxUint64}, Term: math.MaxUint64, Request: math.MaxUint64, Handled: math.MaxUint64},
 		{Room: "r", Type: long, ContentType: long, From: "7", Code: "0"},

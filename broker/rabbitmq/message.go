@@ -45,7 +45,7 @@ const (
 	maxTo       = 2_000
 )
 
-var partWords = [...]string{broker.Line: "", broker.Replay: "replay", broker.Snapshot: "snapshot", broker.Live: "live", broker.Again: "again"}
+var partWords = [...]string{broker.Line: "", broker.Replay: "replay", broker.Snapshot: "snapshot", broker.Live: "live", broker.Again: "again", broker.More: "more"}
 
 // encodeMessage puts all of m but its room, which the queue's name says, into a publishing.
 func encodeMessage(m *broker.Message) (amqp.Publishing, error) {

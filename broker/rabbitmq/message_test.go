@@ -69,7 +69,7 @@ func TestKeysOfOutputs(t *testing.T) {
 			t.Errorf("got key %s of room %s, want %s", got, roomOfKey(got), want)
 		}
 	}
-	for _, part := range []broker.Part{broker.Replay, broker.Snapshot, broker.Live, broker.Again} {
+	for _, part := range []broker.Part{broker.Replay, broker.Snapshot, broker.Live, broker.Again, broker.More} {
 		if got := outputKey("r", &broker.Output{Part: part}); got != "room.r.some" {
 			t.Errorf("part %d: got key %s, want room.r.some", part, got)
 		}
