@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -88,6 +89,23 @@ func TestPlayersMeetInTheArenaByKeysAndByFinger(t *testing.T) {
 	phone.until(seen + `.length > 0`)
 	desktop.picture("square")
 	phone.picture("square")
+	// Where Chromium has no time a key or a finger is let go late, and who walks goes past where it should stop.
+	told := func(b *tab) (x, y float64) {
+		at := b.eval(`document.querySelector('[data-testid="arena"]').dataset.told`)
+		if _, err := fmt.Sscanf(at, "%g,%g", &x, &y); err != nil {
+			t.Fatalf("%s stands at %q: %v", b.name, at, err)
+		}
+		return x, y
+	}
+	for range 5 {
+		x, y := told(desktop)
+		px, py := told(phone)
+		if math.Hypot(x-px, y-py) < 250 { // of a sight of 300
+			break
+		}
+		t.Logf("%g,%g is not in sight of %g,%g: it goes there", px, py, x, y)
+		phone.goBy("finger", int(x)+100, int(y), 40)
+	}
 	if me, other := users[desktop], users[phone]; me != "" && other != "" {
 		desktop.until(fmt.Sprintf(`%s.includes(%q)`, seen, other))
 		phone.until(fmt.Sprintf(`%s.includes(%q)`, seen, me))
