@@ -191,12 +191,12 @@ func (c *Conn) take(f *stomp.Frame) error {
 		r, inbox := c.rooms[id], c.inbox
 		c.mu.Unlock()
 		if typ, _ := f.Get("type"); inbox != nil && typ == "$notice" { // it comes by whichever subscription is there first
-			r, id = nil, inboxID
+			r, id = nil, inbox.id
 		}
 		switch { // else it was closed a moment ago
 		case r != nil:
 			r.take(f)
-		case inbox != nil && id == inboxID:
+		case inbox != nil && id == inbox.id:
 			inbox.take(f)
 		}
 	case "RECEIPT":
@@ -204,7 +204,7 @@ func (c *Conn) take(f *stomp.Frame) error {
 		c.mu.Lock()
 		if r, seq := c.ofReceiptLocked(receipt); r != nil && seq > 0 {
 			r.dropLocked(seq, nil)
-		} else if receipt == inboxID && c.inbox != nil {
+		} else if c.inbox != nil && receipt == c.inbox.id {
 			c.inbox.receiptLocked(f)
 		}
 		c.mu.Unlock()
@@ -248,7 +248,7 @@ func (c *Conn) blame(err error) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if refusal.Receipt == inboxID && c.inbox != nil {
+	if c.inbox != nil && refusal.Receipt == c.inbox.id {
 		c.inbox.endLocked(said)
 		return nil
 	}

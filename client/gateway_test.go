@@ -32,6 +32,7 @@ type gateway struct {
 	received []string // "<seq> <body>" of each SEND that came, doubles included
 	resumes  []string // resume header of each SUBSCRIBE, "-" for none
 	connects int
+	inboxes  chan question // SUBSCRIBEs to what players are told outside of rooms; the test answers them
 
 	// what goes wrong
 	cutAfter    int             // cut the connection that brings this SEND (counted from 1 over all), before its receipt
@@ -50,8 +51,15 @@ type serving struct {
 	sub string
 }
 
+// question is a SUBSCRIBE that the test answers.
+type question struct {
+	s           *serving
+	id, receipt string
+}
+
 func newGateway(t *testing.T) *gateway {
-	g := &gateway{t: t, conns: map[*serving]bool{}, epoch: 1, handled: map[string]uint64{}, refuse: map[string]bool{}, beats: make(chan struct{}, 100)}
+	g := &gateway{t: t, conns: map[*serving]bool{}, epoch: 1, handled: map[string]uint64{}, refuse: map[string]bool{}, beats: make(chan struct{}, 100),
+		inboxes: make(chan question, 10)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/stomp", g.serve)
 	mux.HandleFunc("POST /v1/login", func(w http.ResponseWriter, r *http.Request) {
@@ -180,7 +188,12 @@ func (s *serving) take(f *stomp.Frame) error {
 			g.refuseSub = ""
 			return s.error(code, receipt)
 		}
-		s.sub, _ = f.Get("id")
+		id, _ := f.Get("id")
+		if to, _ := f.Get("destination"); to == "/user/queue/lobby" {
+			g.inboxes <- question{s, id, receipt}
+			return nil
+		}
+		s.sub = id
 		resume, ok := f.Get("resume")
 		if !ok {
 			resume = "-"

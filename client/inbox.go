@@ -10,16 +10,13 @@ import (
 	"github.com/madang-games/madang/web/stomp"
 )
 
-const (
-	lobbyQueue = "/user/queue/lobby"
-	// inboxID is the id of the subscription: rooms have numbers.
-	inboxID = "lobby"
-)
+const lobbyQueue = "/user/queue/lobby"
 
 // Inbox is what the player is told outside of rooms: matches, friends, direct messages, announcements, and what the game says by
 // its own routes. It is safe for concurrent use, and ends with Close or with the Conn.
 type Inbox struct {
 	conn  *Conn
+	id    string        // of the subscription, and of its receipt; no other Inbox or Room of the Conn has or had it
 	inbox chan *Message // filled by the Conn's reader alone
 	live  chan struct{} // closed with the first receipt
 	done  chan struct{} // closed at the end
@@ -58,6 +55,8 @@ func (b *Inbox) add() error {
 	if c.inbox != nil {
 		return errors.New("it is open already on this connection")
 	}
+	c.joined++
+	b.id = "lobby" + strconv.FormatUint(c.joined, 10) // what comes late for an earlier one is not for b
 	c.inbox = b
 	b.subscribeLocked()
 	return nil
@@ -65,7 +64,7 @@ func (b *Inbox) add() error {
 
 // subscribeLocked asks for what follows the last note taken.
 func (b *Inbox) subscribeLocked() {
-	fields := []stomp.Field{{Name: "destination", Value: lobbyQueue}, {Name: "id", Value: inboxID}, {Name: "receipt", Value: inboxID}}
+	fields := []stomp.Field{{Name: "destination", Value: lobbyQueue}, {Name: "id", Value: b.id}, {Name: "receipt", Value: b.id}}
 	if b.begun {
 		fields = append(fields, stomp.Field{Name: "resume", Value: "lobby-" + strconv.FormatUint(b.last, 10)})
 	}
@@ -159,5 +158,5 @@ func (b *Inbox) endLocked(err error) {
 	b.err = err
 	b.conn.inbox = nil
 	close(b.done)
-	b.conn.writeLocked(&stomp.Frame{Command: "UNSUBSCRIBE", Fields: []stomp.Field{{Name: "id", Value: inboxID}}})
+	b.conn.writeLocked(&stomp.Frame{Command: "UNSUBSCRIBE", Fields: []stomp.Field{{Name: "id", Value: b.id}}})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/madang-games/madang/client"
 	"github.com/madang-games/madang/lobby"
+	"github.com/madang-games/madang/web/stomp"
 )
 
 // teller is an app by which players tell themselves something.
@@ -109,4 +110,54 @@ func TestInboxMissesNothingAndRepeatsNothing(t *testing.T) {
 	if _, err := inbox.Next(ctx); client.CodeOf(err) != "not_signed_in" {
 		t.Errorf("got %v after signing out, want not_signed_in", err)
 	}
+}
+
+// agree sends the receipt, which says that note n was the last.
+func (q question) agree(n int) {
+	q.s.write(&stomp.Frame{Command: "RECEIPT", Fields: []header{
+		{Name: "receipt-id", Value: q.receipt}, {Name: "message-id", Value: fmt.Sprint("lobby-", n)}}})
+}
+
+func (q question) tell(n int) {
+	q.s.write(&stomp.Frame{Command: "MESSAGE", Body: fmt.Append(nil, n), Fields: []header{
+		{Name: "subscription", Value: q.id}, {Name: "type", Value: "told"}, {Name: "message-id", Value: fmt.Sprint("lobby-", n)}}})
+}
+
+// An inbox is open once the gateway has agreed to it, and not by what it says late of the one before.
+func TestInboxIsNotOpenedByWhatWasForTheOneBefore(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	conn, _ := g.player(t, client.Config{})
+	opened := make(chan *client.Inbox)
+	open := func() {
+		inbox, err := conn.Inbox(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		opened <- inbox
+	}
+	next := func(inbox *client.Inbox, want int) {
+		t.Helper()
+		m, err := inbox.Next(t.Context())
+		if err != nil || string(m.Body) != fmt.Sprint(want) {
+			t.Fatalf("got %+v, %v, want %d", m, err, want)
+		}
+	}
+
+	go open()
+	(<-g.inboxes).agree(0)
+	first := <-opened
+	g.cut()
+	late := <-g.inboxes // the first one's again
+	late.tell(1)        // what it has missed comes before the receipt
+	next(first, 1)
+	first.Close()
+
+	go open()
+	asked := <-g.inboxes
+	late.agree(1)
+	late.tell(2)
+	asked.agree(5)
+	asked.tell(6)
+	next(<-opened, 6)
 }
