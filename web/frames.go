@@ -28,10 +28,10 @@ func (s *session) handle(f *stomp.Frame) error {
 	}
 	do := commandOf(f.Command)
 	if do == nil {
-		s.g.metrics.framesIn.WithLabelValues("unknown").Inc()
+		s.g.metrics.framesIn.of("unknown").Inc()
 		return refuse(codeBadFrame, "no such command")
 	}
-	s.g.metrics.framesIn.WithLabelValues(f.Command).Inc()
+	s.g.metrics.framesIn.of(f.Command).Inc()
 	if signsIn := f.Command == "CONNECT" || f.Command == "STOMP"; !s.connected && !signsIn {
 		return refuseNotSignedIn
 	} else if s.connected && signsIn {
@@ -172,6 +172,7 @@ func (s *session) unsubscribe(f *stomp.Frame) error {
 	if inbox != nil {
 		inbox.close()
 	} else {
+		s.spoken = nil
 		sub.room.remove(sub, broker.ReasonUnsubscribed)
 	}
 	s.acknowledge(f)

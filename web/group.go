@@ -68,7 +68,7 @@ func (r *room) passGroupLocked() {
 		}
 	}
 	m := r.hub.g.metrics
-	m.outputs.WithLabelValues("line").Add(float64(g.frames))
+	m.outputs.of("line").Add(float64(g.frames))
 	m.deliveries.Add(float64(passed))
 	clear(g.kinds)
 	g.kinds, g.frames = g.kinds[:0], 0

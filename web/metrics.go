@@ -10,12 +10,12 @@ import (
 type metrics struct {
 	connections   prometheus.Gauge
 	subscriptions prometheus.Gauge
-	framesIn      *prometheus.CounterVec // by command
+	framesIn      labelled // by command
 	bytesIn       prometheus.Counter
 	writes        prometheus.Counter
 	putOff        prometheus.Counter
 	bytesOut      prometheus.Counter
-	outputs       *prometheus.CounterVec // by what became of it
+	outputs       labelled // by what became of it
 	deliveries    prometheus.Counter
 	disconnects   *prometheus.CounterVec // by reason
 	refusals      *prometheus.CounterVec // by code
@@ -27,6 +27,24 @@ type metrics struct {
 	asked         prometheus.Counter
 	dropped       *prometheus.CounterVec // by what: work given up
 	notes         *prometheus.CounterVec // by way
+}
+
+// labelled are counters by one label. The one with the value that nearly all have is looked up once: that costs more than to count.
+type labelled struct {
+	*prometheus.CounterVec
+	value string
+	usual prometheus.Counter
+}
+
+func newLabelled(all *prometheus.CounterVec, usual string) labelled {
+	return labelled{all, usual, all.WithLabelValues(usual)}
+}
+
+func (l *labelled) of(value string) prometheus.Counter {
+	if value == l.value {
+		return l.usual
+	}
+	return l.WithLabelValues(value)
 }
 
 func newMetrics(to prometheus.Registerer) (*metrics, error) {
@@ -43,12 +61,12 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		connections:   gauge("connections", "WebSocket connections now."),
 		subscriptions: gauge("subscriptions", "Subscriptions to rooms now."),
-		framesIn:      counters("frames_in_total", "STOMP frames from clients.", "command"),
+		framesIn:      newLabelled(counters("frames_in_total", "STOMP frames from clients.", "command"), "SEND"),
 		bytesIn:       counter("bytes_in_total", "Bytes of WebSocket messages from clients."),
 		writes:        counter("writes_total", "WebSocket messages to clients."),
 		putOff:        counter("writes_put_off_total", "Writes put off, to take more with them, because the process has more to do than it can."),
 		bytesOut:      counter("bytes_out_total", "Bytes of WebSocket messages to clients."),
-		outputs:       counters("outputs_total", "Outputs of rooms heard, by part, or why they were dropped.", "part"),
+		outputs:       newLabelled(counters("outputs_total", "Outputs of rooms heard, by part, or why they were dropped.", "part"), "line"),
 		deliveries:    counter("deliveries_total", "MESSAGE frames queued for clients."),
 		disconnects:   counters("disconnects_total", "Connections ended, by reason.", "reason"),
 		refusals:      counters("refusals_total", "Frames refused, by code.", "code"),

@@ -147,7 +147,7 @@ func (r *room) deliver(outs []*broker.Output) {
 		}
 		r.passGroupLocked()
 		part, passed := r.hearLocked(o)
-		m.outputs.WithLabelValues(part).Inc()
+		m.outputs.of(part).Inc()
 		if passed > 0 {
 			m.deliveries.Add(float64(passed))
 		}

@@ -182,8 +182,13 @@ func (s *session) reject(f *stomp.Frame, sub *subscription, why *refusal) error 
 	return nil
 }
 
-// subscriptionTo returns a subscription of this session to the room: a live one, else one that has ended, else nil.
+// subscriptionTo returns a subscription of this session to the room: a live one, else one that has ended, else nil. It is for the
+// reading goroutine.
 func (s *session) subscriptionTo(room string) (found *subscription) {
+	if s.spoken != nil && s.spoken.room.id == room && !s.spoken.over.Load() { // as nearly always
+		return s.spoken
+	}
+	defer func() { s.spoken = found }()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sub := range s.subs {

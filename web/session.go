@@ -35,6 +35,7 @@ type session struct {
 	connected bool
 	patience  time.Duration // how long the client may be silent; 0: for ever
 	connSeq   uint64
+	spoken    *subscription // to the room to which the last SEND went; nil: none
 
 	// set at sign-in, before others know the session
 	user  store.Session // written under mu

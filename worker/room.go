@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/madang-games/madang/broker"
+	"github.com/madang-games/madang/handlers"
 	"github.com/madang-games/madang/store"
 )
 
@@ -75,7 +76,8 @@ type room struct {
 	alarm     *time.Timer       // asleep: for fires
 	stash     []broker.Delivery // taken, not played
 	batch     []broker.Delivery
-	awake     *awake // nil: asleep
+	event     handlers.Event // that hear makes of one of them
+	awake     *awake         // nil: asleep
 }
 
 // setRank says how this worker stands to the room now.

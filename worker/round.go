@@ -43,6 +43,7 @@ func (r *room) round(signal <-chan struct{}, timer *time.Timer) error {
 	}
 	told := len(r.batch)
 	clear(r.batch) // keeps no message longer than needed
+	r.event = handlers.Event{}
 	fired, err := r.clock(now)
 	if err != nil {
 		return err
@@ -180,10 +181,11 @@ func (r *room) hear(d *broker.Delivery, now time.Time, void bool) error {
 	if at.IsZero() || at.After(now) {
 		at = now
 	}
-	ev := &handlers.Event{
+	r.event = handlers.Event{
 		Kind: kind, ID: messageID(d), Type: d.Type, User: d.User, Name: d.Name, Seq: d.Seq, Conn: d.Conn,
 		ConnSeq: d.ConnSeq, Reason: d.Reason, Time: at, ContentType: d.ContentType, Body: d.Body,
 	}
+	ev := &r.event
 	if kind == handlers.EventJob {
 		ev.Job = d.Attempt
 		if d.Reason != "" { // the body says why it has failed
