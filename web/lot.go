@@ -7,13 +7,29 @@ import (
 )
 
 // A connection from which no frame has come for a while waits in the lot, where the system lets it: then it has no goroutine, as the
-// stack of one would be a third of all that it costs. Whatever comes, but for heart-beats, or its end, gives it one again.
+// stack of one would be a third of all that it costs. Whatever comes, but for heart-beats, or its end, gives it one again: for as long as
+// that takes where the client has been silent for long before, as it will be again.
 
 // parkAfter is how long a connection is quiet before it waits in the lot.
 const parkAfter = 5 * time.Second
 
 // listen reads until the session is over, or waits in the lot.
 func (s *session) listen() {
+	if s.seldom {
+		s.seldom = false
+		b := s.socket.ahead
+		s.socket.ahead = nil
+		if err := s.come(b); err != nil {
+			s.over(err)
+			return
+		}
+		if s.idle() && !s.socket.within {
+			_ = s.toldToGo() // it goes in any case
+			if s.goPark() {
+				return
+			}
+		}
+	}
 	for {
 		err := s.socket.read(s.come)
 		if !errors.Is(err, os.ErrDeadlineExceeded) || !s.toldToGo() {
@@ -104,6 +120,7 @@ func (s *session) stir(buffer []byte) {
 		}
 	}
 	s.socket.ahead = append(s.socket.ahead, buffer[:n]...)
+	s.seldom = n > 0 && time.Now().UnixNano()-s.spoke.Load() >= int64(s.g.park)
 	go s.listen()
 }
 

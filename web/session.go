@@ -36,6 +36,7 @@ type session struct {
 	patience  time.Duration // how long the client may be silent; 0: for ever
 	connSeq   uint64
 	spoken    *subscription // to the room to which the last SEND went; nil: none
+	seldom    bool          // what has been read ahead came after a long silence: it waits in the lot again when that is handled
 
 	// set at sign-in, before others know the session
 	user  store.Session // written under mu
