@@ -23,11 +23,8 @@ func (s *session) listen() {
 			s.over(err)
 			return
 		}
-		if s.idle() && !s.socket.within {
-			_ = s.toldToGo() // it goes in any case
-			if s.goPark() {
-				return
-			}
+		if s.idle() && !s.socket.within && s.goPark() {
+			return
 		}
 	}
 	for {
@@ -64,7 +61,9 @@ func (s *session) toldToGo() bool {
 		return false
 	}
 	s.goes = false
-	_ = s.socket.conn.SetReadDeadline(time.Time{}) // fails where the next read does
+	if s.why == "" { // else the deadline may be that of the closing
+		_ = s.socket.conn.SetReadDeadline(time.Time{}) // fails where the next read does
+	}
 	return true
 }
 
@@ -79,6 +78,10 @@ func (s *session) goPark() bool {
 	if lot != nil {
 		if spot, err := lot.enter(s); err == nil {
 			s.parked, s.lot, s.spot = true, lot, spot
+			if s.goes { // since this goroutine looked
+				s.goes = false
+				_ = s.socket.conn.SetReadDeadline(time.Time{})
+			}
 			return true
 		}
 	}

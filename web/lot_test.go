@@ -103,3 +103,22 @@ func TestWhoWaitsInTheLotIsCutAtTheEnd(t *testing.T) {
 	b.parked(1)
 	// The gateway ends with the test, and waits for all that it has begun.
 }
+
+// A line end between frames may be cut in two, with a wait in the lot in between.
+func TestALineEndThatIsCutIsNoHeartBeat(t *testing.T) {
+	t.Parallel()
+	b := quietBench(t)
+	b.desk.signIn("ann", "s-ann")
+	b.desk.seats["r1 ann"] = true
+	r := b.open()
+	ann := b.subscribed(r, "ann")
+	for i := range 2 {
+		ann.send(fmt.Sprintf("SEND\ndestination:/queue/room.r1\ntype:chat\nreceipt:%d\n\n%d\x00\r", i, i))
+		ann.expect("RECEIPT", "receipt-id", fmt.Sprint(i))
+		if m := r.next(broker.Say); string(m.Body) != fmt.Sprint(i) {
+			t.Fatalf("got %q, want %d", m.Body, i)
+		}
+		b.parked(1)
+		ann.send("\n")
+	}
+}

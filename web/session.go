@@ -206,6 +206,9 @@ func (s *session) finish(reason string, last packet, forget bool) bool {
 	first := s.why == ""
 	if first {
 		s.why = reason
+		if s.goes { // what is still read is for the closing, which has a deadline of its own
+			_ = s.socket.conn.SetReadDeadline(time.Time{})
+		}
 	}
 	user := s.user.User
 	served := s.served

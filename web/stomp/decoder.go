@@ -85,10 +85,13 @@ func NewDecoder(l Limits) *Decoder {
 // and CONNECTED are never unescaped.
 func (d *Decoder) SetVersion(v Version) { d.version = v }
 
-// Pending is the number of bytes of an unfinished frame: 0 says that the stream stands between two frames.
+// Pending is the number of bytes of an unfinished frame, or line end: 0 says that the stream stands between two frames.
 func (d *Decoder) Pending() int {
-	if d.part == inBody {
+	switch d.part {
+	case inBody:
 		return d.head + len(d.pending)
+	case betweenCR:
+		return 1
 	}
 	return len(d.pending)
 }

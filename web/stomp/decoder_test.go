@@ -172,7 +172,7 @@ func TestPendingTellsOfAnUnfinishedFrame(t *testing.T) {
 	for _, step := range []struct {
 		in   string
 		want int
-	}{{"\n\r\n", 0}, {"SEN", 3}, {"D\n\n", 6}, {"ab", 8}, {"c", 9}, {"\x00", 0}, {"\n", 0}, {"A\n\n\x00B", 1}} {
+	}{{"\n\r\n", 0}, {"SEN", 3}, {"D\n\n", 6}, {"ab", 8}, {"c", 9}, {"\x00", 0}, {"\r", 1}, {"\n", 0}, {"A\n\n\x00B", 1}} {
 		if _, err := decode(d, step.in); err != nil {
 			t.Fatal(err)
 		}
