@@ -192,10 +192,17 @@ func (l *link) connect(ctx context.Context, next *int, failed func(address strin
 
 // triedOnce belongs to run's goroutine.
 func (l *link) triedOnce() {
+	if !l.wasTried() {
+		close(l.tried)
+	}
+}
+
+func (l *link) wasTried() bool {
 	select {
 	case <-l.tried:
+		return true
 	default:
-		close(l.tried)
+		return false
 	}
 }
 

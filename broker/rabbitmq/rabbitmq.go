@@ -89,7 +89,8 @@ func New(ctx context.Context, c Config) (*Broker, error) {
 	return b, nil
 }
 
-// Ready reports whether the connections that this process has needed so far are there and not blocked. It does not wait.
+// Ready reports whether the connections that this process has needed so far are there and not blocked. It does not wait; one that is
+// being made for the first time is not missed before all addresses have been tried.
 // A room whose queue does not answer is no reason to send players to another process: see Suspects.
 func (b *Broker) Ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
@@ -106,6 +107,9 @@ func (b *Broker) Ready(ctx context.Context) error {
 	b.mu.Unlock()
 	for _, l := range links {
 		s, err := l.now()
+		if err != nil && l != b.control && !l.wasTried() {
+			continue
+		}
 		if err != nil {
 			return err
 		}
