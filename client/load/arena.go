@@ -313,8 +313,12 @@ func (p *runner) look(f *frame) error {
 	return p.check(f.body)
 }
 
-// sight is how far a player of the arena may see.
-const sight = 300
+// sight is how far a player of the arena may see. Places are in tenths, which float64 has not exactly: who is at sight may seem
+// to be farther by some 1e-13, and who is out of it is so by 1e-5 at least.
+const (
+	sight     = 300
+	sightSlip = 1e-9
+)
 
 // check counts what is told of and out of view.
 func (p *runner) check(body []byte) error {
@@ -331,7 +335,7 @@ func (p *runner) check(body []byte) error {
 			if err := errors.Join(json.Unmarshal(one[1], &x), json.Unmarshal(one[2], &y)); err != nil {
 				return fmt.Errorf("read a frame: %w", err)
 			}
-			if math.Hypot(x-v.You[0], y-v.You[1]) > sight {
+			if math.Hypot(x-v.You[0], y-v.You[1]) > sight+sightSlip {
 				p.far++
 			}
 		}

@@ -27,6 +27,11 @@ func TestAPlayerWhoIsToldOfWhatIsOutOfViewIsCounted(t *testing.T) {
 	if err := p.check([]byte(body)); err != nil || p.far != 2 {
 		t.Errorf("got %d out of view, %v, want 2", p.far, err)
 	}
+	p = &runner{}
+	edge := `{"tick":7,"you":[2000,781.7],"seen":[["a",2000,481.7]],"gone":[],"coins":[],"score":0}` // 781.7-481.7 > 300 in float64
+	if err := p.check([]byte(edge)); err != nil || p.far != 0 {
+		t.Errorf("who is exactly as far as one sees: got %d out of view, %v, want 0", p.far, err)
+	}
 	r := &ArenaReport{Frames: 1, Far: 2, Lost: 1, Cause: "it broke"}
 	if r.OK() || !strings.Contains(r.String(), "out of view 2") || !strings.Contains(r.String(), "it broke") {
 		t.Errorf("got %v, OK %v, want what went wrong", r, r.OK())

@@ -139,7 +139,7 @@ func check(t *testing.T, told map[string]view, at map[string][2]float64) {
 			got = append(got, fmt.Sprint(p))
 		}
 		for other, there := range at {
-			if other != user && distance(v.You, there) <= 300 {
+			if other != user && distance(v.You, there) <= 300+1e-9 { // the game reckons in whole numbers
 				want = append(want, fmt.Sprint(place{other, there[0], there[1]}))
 			}
 		}
@@ -173,7 +173,16 @@ func TestARoomThatIsLateTellsEachPlayerLessOftenAndNothingLess(t *testing.T) {
 	for _, user := range c.users {
 		c.steer(user, rng.Float64()*2-1, rng.Float64()*2-1)
 	}
-	frames(4*paceSettle, 2*paceLate)
+	for i := range 5 * ticks { // here and there one, and once two in a row
+		late := time.Duration(0)
+		if i%(ticks+ticks/4) == 0 || i == 1 {
+			late = 20 * paceLate
+		}
+		if got := frames(1, late); got < 0.8 {
+			t.Errorf("in a tick when few are late each player had %.1f frames, want nearly one", got)
+		}
+	}
+	frames(6*paceSettle, 2*paceLate)
 	if got := frames(2*paceMost, 2*paceLate); got > 2 || got < 1 {
 		t.Errorf("in %d late ticks each player had %.1f frames, want at most 2", 2*paceMost, got)
 	}
@@ -240,7 +249,7 @@ func TestNothingOutOfViewIsEverTold(t *testing.T) {
 		var v view
 		c.room.Snapshot(user, &v)
 		for _, p := range slices.Concat(v.Seen, v.Coins) {
-			if d := distance(v.You, [2]float64{p.x, p.y}); d > 300 {
+			if d := distance(v.You, [2]float64{p.x, p.y}); d > 300+1e-9 {
 				t.Errorf("the snapshot of %s tells of %s, which is %.1f away", user, p.who, d)
 			}
 		}
