@@ -86,6 +86,9 @@ type Consumption struct {
 	Room       string
 	Durability Durability // that its queue was opened with
 	Prefetch   int        // most unacked messages given at a time; 0 is 256
+	// Group: pipes of a process that have the same one may share what they are made of, and leave the line together (see
+	// Pipe.Leaving). They have the same Prefetch. "": none.
+	Group string
 	// Wake is called, from any goroutine, whenever Take may have something new to give: messages or an error. It
 	// must return at once and must not call the Pipe. It may be called when there is nothing.
 	Wake func()
@@ -106,8 +109,11 @@ type Pipe interface {
 	Publish(ctx context.Context, outs []*Output) error
 	// Ack says that every delivery up to and including tag is done with and must not come again.
 	Ack(tag uint64) error
-	// Close leaves the line. What was taken and not acked goes to the next consumer in the old order. A second
-	// call does nothing.
+	// Leaving reports that another pipe of the Group has been closed: whoever has this one finishes with its room in good
+	// order and closes it, too. Those that are not closed after some seconds are lost. Wake is called. Safe for concurrent use.
+	Leaving() bool
+	// Close leaves the line. What was taken and not acked goes to the next consumer in the old order. Pipes of one Group go
+	// together: Close returns when all have, some seconds later at the latest. A second call does nothing.
 	Close() error
 }
 

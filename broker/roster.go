@@ -135,14 +135,27 @@ func GatewayOf(conn string) (prefix string, ok bool) {
 	return prefix, ok && prefix != ""
 }
 
+// Buckets is how many buckets there are. Few rooms have one of their own each; and so many buckets spread evenly enough over some dozen
+// workers.
+const Buckets = 512
+
+// Bucket is the bucket of a room, from 0 to Buckets-1. Rooms of one bucket, game and version have the same workers, so that they may
+// share what a worker has for them (see Consumption.Group), and move together.
+func Bucket(room string) int {
+	h := fnv.New64a()
+	h.Write([]byte(room))
+	return int(mix(h.Sum64()) % Buckets)
+}
+
 // Rank orders the workers that play game at version by how well they suit room, best first: rendezvous hashing
-// (Thaler and Ravishankar 1998), so that every process that knows the same workers finds the same order, and one that
+// (Thaler and Ravishankar 1998) of its bucket, so that every process that knows the same workers finds the same order, and one that
 // comes or goes moves only its own rooms. Draining workers are left out.
 func Rank(room, game, version string, processes []Process) []string {
 	type weighed struct {
 		id     string
 		weight uint64
 	}
+	bucket := Bucket(room)
 	var fit []weighed
 	for i := range processes {
 		p := &processes[i]
@@ -151,8 +164,7 @@ func Rank(room, game, version string, processes []Process) []string {
 		}
 		h := fnv.New64a()
 		h.Write([]byte(p.ID))
-		h.Write([]byte{0})
-		h.Write([]byte(room))
+		h.Write([]byte{0, byte(bucket >> 8), byte(bucket)})
 		fit = append(fit, weighed{p.ID, mix(h.Sum64())})
 	}
 	slices.SortFunc(fit, func(a, b weighed) int {

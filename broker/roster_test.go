@@ -40,6 +40,30 @@ func TestRankMovesOnlyTheRoomsOfAWorkerThatGoes(t *testing.T) {
 	}
 }
 
+func TestRoomsOfABucketHaveTheSameWorkers(t *testing.T) {
+	t.Parallel()
+	const rooms = 20_000
+	all := workers(5)
+	ranks, count := map[int][]string{}, map[int]int{}
+	for i := range rooms {
+		room := fmt.Sprintf("room-%d", i)
+		bucket, rank := broker.Bucket(room), broker.Rank(room, "othello", "1", all)
+		if known := ranks[bucket]; known != nil && !slices.Equal(known, rank) {
+			t.Fatalf("%s has %v, another room of bucket %d has %v", room, rank, bucket, known)
+		}
+		ranks[bucket] = rank
+		count[bucket]++
+	}
+	if len(count) != broker.Buckets {
+		t.Errorf("%d rooms are in %d buckets, want all %d", rooms, len(count), broker.Buckets)
+	}
+	for bucket, n := range count {
+		if bucket < 0 || bucket >= broker.Buckets || n > 3*rooms/broker.Buckets {
+			t.Errorf("bucket %d has %d of %d rooms, want about %d", bucket, n, rooms, rooms/broker.Buckets)
+		}
+	}
+}
+
 func TestRankLeavesOutWhoDrainsOrPlaysSomethingElse(t *testing.T) {
 	t.Parallel()
 	all := workers(3)

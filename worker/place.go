@@ -40,6 +40,21 @@ func (r *room) makeWay() {
 	}
 }
 
+// goAlong hands the room over because others of its bucket are, or have failed, and it shares with them what it would be told by.
+func (r *room) goAlong() {
+	r.handOver()
+	if r.aim == standby { // as if it had made way itself
+		r.yields++
+		r.yieldAt = time.Time{}
+		r.notBefore = later(r.notBefore, r.w.now().Add(r.w.standby))
+	}
+}
+
+// bucket names the rooms that this worker hands over together with r.
+func (r *room) bucket() string {
+	return fmt.Sprintf("%s/%s/%d", r.game.name, r.game.version, broker.Bucket(r.id))
+}
+
 // consume opens the room's pipe when it is time to.
 func (r *room) consume(signal <-chan struct{}, rank int) error {
 	switch {
@@ -71,7 +86,12 @@ func (r *room) consume(signal <-chan struct{}, rank int) error {
 		return nil
 	}
 	defer r.mayGive(nil)
-	consumption := broker.Consumption{Room: r.id, Durability: r.game.keep.durability(), Prefetch: prefetch, Wake: r.poke}
+	consumption := broker.Consumption{
+		Room: r.id, Durability: r.game.keep.durability(), Prefetch: prefetch, Wake: r.poke,
+	}
+	if !r.alone {
+		consumption.Group = r.bucket()
+	}
 	pipe, err := r.w.broker.Consume(ctx, consumption)
 	switch {
 	case errors.Is(err, broker.ErrNoRoom):

@@ -166,6 +166,15 @@ func (w *Worker) assign(g *game, id string, rank int, wanted bool) *room {
 	}
 }
 
+// setApart makes a room that begins anew, and that failed by itself before: it takes no other one with it.
+func (w *Worker) setApart(g *game, id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.rooms[id] == nil && !w.stopped {
+		w.rooms[id] = &room{w: w, game: g, id: id, rank: nowhere, aim: nowhere, alone: true}
+	}
+}
+
 // repeat does a look now and then and whenever it is asked to, until ctx ends. One that fails is done again after a while.
 func (w *Worker) repeat(ctx context.Context, every time.Duration, again chan struct{}, look func(context.Context) error) {
 	tick := time.NewTicker(every)

@@ -71,6 +71,7 @@ type room struct {
 	yieldAt   time.Time         // the standby worker plays: when it makes way for the first one; zero: not
 	yields    int               // how often it has, in a row
 	fails     int               // in a row
+	alone     bool              // it failed by itself, so that it takes nobody else with it
 	owes      bool              // a wake message, as soon as somebody consumes the queue
 	fires     time.Time         // asleep: when its next timer is due; zero: none
 	alarm     *time.Timer       // asleep: for fires
@@ -189,6 +190,8 @@ func (r *room) run(signal <-chan struct{}) {
 			r.hasMoved()
 		case rank > r.aim:
 			r.handOver()
+		case r.pipe.Leaving():
+			r.goAlong()
 		default: // also when it was the standby's and has become the first one's
 			r.aim = rank
 			r.makeWay()
@@ -277,11 +280,19 @@ func backoff(fails int) time.Duration {
 	return d/2 + rand.N(d/2+1)
 }
 
+// lastWord is how long a worker that ends has to ask for somebody who goes on with a room.
+const lastWord = 500 * time.Millisecond
+
 // sendWake asks whoever is the room's active worker to look at its timers.
 func (r *room) sendWake() error {
 	ctx := r.w.taking
 	if ctx.Err() != nil {
 		ctx = r.w.work
+	}
+	if ctx.Err() != nil { // the room was let go in time, and then waited for its bucket's others
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lastWord)
+		defer cancel()
 	}
 	wake := &broker.Message{Room: r.id, Kind: broker.Wake, Time: r.w.now(), Unawaited: true}
 	err := r.w.broker.Send(ctx, wake)
@@ -299,8 +310,8 @@ func (r *room) sendWake() error {
 
 // handOver finishes with the room in good order and leaves the line.
 func (r *room) handOver() {
-	wants := !r.fires.IsZero()
-	if r.awake != nil {
+	wants, played := !r.fires.IsZero(), r.awake != nil
+	if played {
 		wants = r.awake.wants()
 		if err := r.letGo(); err != nil {
 			r.drop(err)
@@ -310,6 +321,7 @@ func (r *room) handOver() {
 	if r.pipe == nil {
 		return
 	}
+	r.alone = r.alone && !played
 	r.close()
 	if wants {
 		if err := r.sendWake(); err != nil {
@@ -333,6 +345,7 @@ func (r *room) drop(err error) {
 	if r.fails > 0 {
 		level = slog.LevelDebug // has been said
 	}
+	r.alone = r.alone || reason == "failed"
 	r.game.counts.dropped(reason)
 	r.w.log.Log(context.Background(), level, "room dropped", "room", r.id, "game", r.game.name, "reason", reason, "error", err)
 	if r.awake != nil {

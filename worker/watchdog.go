@@ -143,6 +143,7 @@ func (r *room) abandon(ev *handlers.Event, d *broker.Delivery, took time.Duratio
 		r.w.log.Debug("pipe closed badly", "room", r.id, "error", err)
 	}
 	if rank != nowhere && r.w.taking.Err() == nil {
+		r.w.setApart(r.game, r.id)
 		if next := r.w.assign(r.game, r.id, rank, true); next != nil {
 			next.wakeUp()
 		}

@@ -369,6 +369,7 @@ type process struct {
 	afterPublish              func([]*broker.Output) error
 	beforeClose               func() // of a pipe
 	beforeConsume             func(ctx context.Context, room string) error
+	afterConsume              func(broker.Consumption, *meddledPipe)
 	afterDelete               func(room string)
 	commits                   atomic.Int64
 	woken                     atomic.Int64 // wake messages sent
@@ -494,22 +495,29 @@ func (b meddledBroker) Consume(ctx context.Context, c broker.Consumption) (broke
 	if err != nil {
 		return nil, err
 	}
-	return meddledPipe{pipe, b.p}, nil
+	meddled := &meddledPipe{Pipe: pipe, p: b.p}
+	if f := b.p.afterConsume; f != nil {
+		f(c, meddled)
+	}
+	return meddled, nil
 }
 
 type meddledPipe struct {
 	broker.Pipe
-	p *process
+	p       *process
+	leaving atomic.Bool // a group would leave with it
 }
 
-func (p meddledPipe) Close() error {
+func (p *meddledPipe) Leaving() bool { return p.leaving.Load() }
+
+func (p *meddledPipe) Close() error {
 	if f := p.p.beforeClose; f != nil {
 		f()
 	}
 	return p.Pipe.Close()
 }
 
-func (p meddledPipe) Publish(ctx context.Context, outs []*broker.Output) error {
+func (p *meddledPipe) Publish(ctx context.Context, outs []*broker.Output) error {
 	if f := p.p.beforePublish; f != nil {
 		if err := f(outs); err != nil {
 			return err

@@ -58,6 +58,9 @@ func (b *Broker) Consume(ctx context.Context, c broker.Consumption) (broker.Pipe
 	return p, nil
 }
 
+// Leaving is never true: here a pipe shares nothing.
+func (p *pipe) Leaving() bool { return false }
+
 // Take returns what waits.
 func (p *pipe) Take(into []broker.Delivery) ([]broker.Delivery, error) {
 	r := p.room

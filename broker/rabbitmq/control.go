@@ -220,10 +220,12 @@ func (b *Broker) Delete(ctx context.Context, room string) error {
 	if err := checkRoom(room); err != nil {
 		return nil // there can't be one
 	}
+	decide := b.deleting(room)
 	err := b.do(ctx, func(ch *amqp.Channel) error {
 		_, err := ch.QueueDelete(queueOf(room), false, false, false)
 		return err
 	})
+	decide(err == nil || isCode(err, amqp.NotFound))
 	if err != nil && !isCode(err, amqp.NotFound) {
 		return fmt.Errorf("delete room %s: %w", room, err)
 	}

@@ -22,3 +22,6 @@ func (b *Broker) Pulse(ctx context.Context) error { return b.pulse(ctx) }
 
 // ConsumePatience is how long the broker may take to answer a consumer.
 const ConsumePatience = consumePatience
+
+// GroupMost is how many pipes share a channel at most.
+const GroupMost = groupMost

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -21,22 +21,19 @@ const (
 	window = 512
 )
 
-// pipe is one consumer of one room, with a channel of its own.
+// pipe is one consumer of one room, on the channel of its group.
 type pipe struct {
-	broker  *Broker
-	session *session
-	channel *amqp.Channel
-	room    string
-	wake    func()
-
-	// io is held while something is written to the channel that must not be cut in two by its closing.
-	io sync.Mutex
+	broker *Broker
+	group  *group
+	room   string
+	wake   func()
+	ending atomic.Pointer[ending] // its queue is being, or has been, deleted here; nil: not
 
 	mu      sync.Mutex
 	err     error             // why it has ended
 	waiting []broker.Delivery // what the broker has given and Take has not; at most Prefetch
 	given   uint64            // the last tag that Take has given
-	acked   uint64            // the last tag that was acked
+	owed    []uint64          // tags given and not acked
 }
 
 // Consume stands in line for a room's queue, on a connection that also carries what its Pipe publishes.
@@ -60,13 +57,7 @@ func (b *Broker) Consume(ctx context.Context, c broker.Consumption) (broker.Pipe
 		if err != nil {
 			return err
 		}
-		l, err := b.worker()
-		if err != nil {
-			return err
-		}
-		if p, err = b.consume(ctx, l, c); err != nil {
-			l.leave()
-		}
+		p, err = b.consume(ctx, c)
 		if sickening(err) {
 			b.suspect(&b.consumes, c.Room, err)
 		}
@@ -84,13 +75,8 @@ func (b *Broker) Consume(ctx context.Context, c broker.Consumption) (broker.Pipe
 	return p, nil
 }
 
-// worker gives a place for one pipe on the connection that has the fewest.
-func (b *Broker) worker() (*link, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
-		return nil, broker.ErrClosed
-	}
+// worker returns the connection that has the fewest pipes, or a new one. b.mu is held.
+func (b *Broker) worker() *link {
 	var best *link
 	fewest := roomsPerConnection
 	for _, l := range b.workers {
@@ -105,10 +91,7 @@ func (b *Broker) worker() (*link, error) {
 		best = b.newLink(fmt.Sprintf("worker-%d", len(b.workers)+1), nil)
 		b.workers = append(b.workers, best)
 	}
-	best.mu.Lock()
-	defer best.mu.Unlock()
-	best.rooms++
-	return best, nil
+	return best
 }
 
 func (l *link) load() int {
@@ -117,113 +100,92 @@ func (l *link) load() int {
 	return l.rooms
 }
 
+func (l *link) enter() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rooms++
+}
+
 func (l *link) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.rooms--
 }
 
-func (b *Broker) consume(ctx context.Context, l *link, c broker.Consumption) (*pipe, error) {
-	s, err := l.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.passable(ctx); err != nil { // its channel would have no answer
-		return nil, err
-	}
-	if !s.enter() {
-		return nil, errLost
-	}
-	p := &pipe{broker: b, session: s, room: c.Room, wake: c.Wake}
+func (b *Broker) consume(ctx context.Context, c broker.Consumption) (*pipe, error) {
+	p := &pipe{broker: b, room: c.Room, wake: c.Wake}
 	if p.wake == nil {
 		p.wake = func() {}
 	}
 	if c.Prefetch <= 0 {
 		c.Prefetch = defaultPrefetch
 	}
-	result := make(chan error)
-	abandoned := make(chan struct{})
-	go func() {
-		defer s.using.Done()
-		deliveries, err := p.open(c.Prefetch)
-		select {
-		case result <- err:
-		case <-abandoned: // its place on the link is given up already
-			if err == nil {
-				_ = p.channel.Close()
-				for range deliveries { //nolint:revive // until the library has let go of it
-				}
-			}
-			return
-		}
-		if err != nil {
-			return
-		}
-		p.read(deliveries)
-		l.leave()
-	}()
-	asked := time.Now()
-	late := time.NewTimer(consumePatience)
-	defer late.Stop()
-	for {
-		select {
-		case err := <-result:
-			if err != nil {
-				return nil, err
-			}
-			return p, nil
-		case <-late.C:
-			if left := consumePatience - time.Since(s.dueSince(asked)); left > 0 {
-				late.Reset(left)
-				continue
-			}
-			close(abandoned)
-			return nil, errStalled
-		case <-ctx.Done():
-			close(abandoned)
-			return nil, ctx.Err()
-		}
+	if err := b.join(ctx, p, &c); err != nil {
+		return nil, err
 	}
+	b.note(p)
+	if err := p.group.consume(ctx, p); err != nil {
+		b.forget(p)
+		return nil, err
+	}
+	return p, nil
 }
 
-func (p *pipe) open(prefetch int) (<-chan amqp.Delivery, error) {
-	ch, err := p.session.conn.Channel()
-	if err != nil {
-		return nil, err
-	}
-	p.channel = ch
-	if err = ch.Qos(prefetch, 0, false); err == nil {
-		err = ch.Confirm(false)
-	}
-	if err != nil {
-		_ = ch.Close()
-		return nil, err
-	}
-	deliveries, err := ch.Consume(queueOf(p.room), "", false, false, false, false, nil)
-	if err != nil {
-		_ = ch.Close() // the broker has done so already if it has refused
-		return nil, err
-	}
-	return deliveries, nil
-}
-
-// read takes what comes until the channel is closed, by whomever, or the broker has cancelled the consumer.
+// read takes what comes until the channel is closed, by whomever, or the broker has cancelled the consumer: its queue is gone.
 func (p *pipe) read(deliveries <-chan amqp.Delivery) {
+	defer p.broker.forget(p)
 	for d := range deliveries {
 		m := broker.Delivery{Message: decodeMessage(p.room, &d), Tag: d.DeliveryTag, Redelivered: d.Redelivered}
 		p.mu.Lock()
-		p.waiting = append(p.waiting, m)
+		ended := p.err != nil
+		if !ended {
+			p.waiting = append(p.waiting, m)
+		}
 		p.mu.Unlock()
+		if ended && p.over() {
+			_ = p.group.ack([]uint64{d.DeliveryTag}) // see drop
+			continue
+		}
 		p.wake()
 	}
-	why := broker.ErrLost
+	if p.end(p.lostBy()) {
+		p.wake()
+	}
+	switch {
+	case p.group.channel.IsClosed():
+	case p.over():
+		p.drop()
+	case p.owes():
+		p.group.leave() // whatever the reason was: what it has had and not acked goes back with the channel alone
+	}
+	p.group.remove(p)
+}
+
+// over reports whether the room's queue has been deleted by this process. It waits for that if it is being deleted.
+func (p *pipe) over() bool {
+	e := p.ending.Load()
+	if e == nil {
+		return false
+	}
+	select {
+	case <-e.decided:
+		return e.over
+	case <-p.group.session.lost: // nothing lives on
+		return false
+	}
+}
+
+func (p *pipe) owes() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.owed) > 0
+}
+
+func (p *pipe) lostBy() error {
 	if p.broker.ctx.Err() != nil {
-		why = broker.ErrClosed
+		return broker.ErrClosed
 	}
-	if p.end(why) {
-		p.wake()
-	}
-	p.shut()
+	return broker.ErrLost
 }
 
 // end reports whether this was the end.
@@ -233,15 +195,23 @@ func (p *pipe) end(why error) bool {
 	if p.err != nil {
 		return false
 	}
+	for _, d := range p.waiting {
+		p.owed = append(p.owed, d.Tag)
+	}
 	p.err, p.waiting = why, nil
 	return true
 }
 
-// shut closes the channel: what is not acked goes back in order. A consumer is never cancelled (see the decision page).
-func (p *pipe) shut() {
-	p.io.Lock()
-	defer p.io.Unlock()
-	_ = p.channel.Close() // fails when the connection is gone, and the channel with it
+// drop acks what a queue that has been deleted has given. Nobody misses it, but the channel lives on with the group's other rooms, and
+// the broker closes a channel that owes an ack for half an hour.
+func (p *pipe) drop() {
+	p.mu.Lock()
+	tags := p.owed
+	p.owed = nil
+	p.mu.Unlock()
+	if len(tags) > 0 {
+		_ = p.group.ack(tags) // fails when the channel is gone
+	}
 }
 
 func (p *pipe) ended() error {
@@ -252,10 +222,7 @@ func (p *pipe) ended() error {
 
 // lost is the error of a channel that does not work any more.
 func (p *pipe) lost() error {
-	if p.broker.ctx.Err() != nil {
-		p.end(broker.ErrClosed)
-	}
-	p.end(broker.ErrLost)
+	p.end(p.lostBy())
 	return p.ended()
 }
 
@@ -269,6 +236,9 @@ func (p *pipe) Take(into []broker.Delivery) ([]broker.Delivery, error) {
 	if n := len(p.waiting); n > 0 {
 		into = append(into, p.waiting...)
 		p.given = p.waiting[n-1].Tag
+		for _, d := range p.waiting {
+			p.owed = append(p.owed, d.Tag)
+		}
 		clear(p.waiting)
 		if p.waiting = p.waiting[:0]; n > 64 {
 			p.waiting = nil // an idle room keeps little
@@ -289,7 +259,7 @@ func (p *pipe) Publish(ctx context.Context, outs []*broker.Output) error {
 		for ; confirmed < n; confirmed++ {
 			if acked, err := confirms[confirmed].WaitContext(ctx); err != nil {
 				return fmt.Errorf("publish to room %s: %w", p.room, err)
-			} else if !acked && p.channel.IsClosed() {
+			} else if !acked && p.group.channel.IsClosed() {
 				return p.lost()
 			} else if !acked {
 				return fmt.Errorf("publish to room %s: rabbitmq refused an output", p.room)
@@ -301,16 +271,16 @@ func (p *pipe) Publish(ctx context.Context, outs []*broker.Output) error {
 		if err := await(i + 1 - window); err != nil {
 			return err
 		}
-		if err := p.session.passable(ctx); err != nil {
+		if err := p.group.session.passable(ctx); err != nil {
 			return fmt.Errorf("publish to room %s: %w", p.room, err)
 		}
 		publishing, err := encodeOutput(o)
 		if err != nil {
 			return fmt.Errorf("publish to room %s: %w", p.room, err)
 		}
-		confirm, err := p.publish(outputKey(p.room, o), publishing)
+		confirm, err := p.group.publish(ctx, p, outputKey(p.room, o), publishing)
 		if err != nil {
-			return err
+			return fmt.Errorf("publish to room %s: %w", p.room, err)
 		}
 		confirms = append(confirms, confirm)
 	}
@@ -320,60 +290,56 @@ func (p *pipe) Publish(ctx context.Context, outs []*broker.Output) error {
 	return p.ended()
 }
 
-func (p *pipe) publish(key string, publishing amqp.Publishing) (*amqp.DeferredConfirmation, error) {
-	p.io.Lock()
-	defer p.io.Unlock()
-	if err := p.ended(); err != nil {
-		return nil, err
-	}
-	confirm, err := p.channel.PublishWithDeferredConfirm(topicExchange, key, false, false, publishing)
-	if err != nil {
-		return nil, p.lost()
-	}
-	return confirm, nil
-}
-
 // Ack acks the deliveries up to tag.
 func (p *pipe) Ack(tag uint64) error {
 	p.mu.Lock()
-	err, given, acked := p.err, p.given, p.acked
+	err, given := p.err, p.given
+	n := 0
+	for n < len(p.owed) && p.owed[n] <= tag {
+		n++
+	}
+	var tags []uint64
+	if err == nil && tag <= given {
+		tags, p.owed = p.owed[:n], p.owed[n:]
+		if len(p.owed) == 0 {
+			p.owed = nil // an idle room keeps nothing
+		}
+	}
 	p.mu.Unlock()
 	switch {
 	case err != nil:
 		return err
 	case tag > given:
 		return fmt.Errorf("ack %d of room %s: the last tag given is %d", tag, p.room, given)
-	case tag <= acked:
+	case n == 0:
 		return nil
 	}
-	if err := p.channel.Ack(tag, true); err != nil {
+	if err := p.group.ack(tags); err != nil {
 		return p.lost()
 	}
-	p.mu.Lock()
-	p.acked = tag
-	p.mu.Unlock()
 	return nil
 }
 
-// Close closes the channel and returns when the broker has done so. Under an alarm it does not wait: what is not acked goes back
-// when that is over, or with the connection.
+// Leaving reports whether the channel is going to be closed because another room's pipe has been.
+func (p *pipe) Leaving() bool { return p.group.leaves() && p.ended() == nil }
+
+// Close leaves the line and returns when the broker has closed the channel, with all that share it: when they have closed their pipes,
+// too, or lost them. Under an alarm it does not wait: what is not acked goes back when that is over, or with the connection.
 func (p *pipe) Close() error {
 	if !p.end(broker.ErrLost) {
 		return nil
 	}
-	if !p.session.enter() { // it is ending
-		p.shut()
+	if p.over() {
+		p.drop()
+		p.group.remove(p)
 		return nil
 	}
-	shut := make(chan struct{})
-	go func() {
-		defer p.session.using.Done()
-		defer close(shut)
-		p.shut()
-	}()
+	holding := p.group.session.holding()
+	p.group.leave()
+	p.group.remove(p)
 	select {
-	case <-shut:
-	case <-p.session.holding():
+	case <-p.group.gone:
+	case <-holding:
 	}
 	return nil
 }

@@ -51,6 +51,8 @@ type Broker struct {
 	apart   *link // sends to suspect rooms
 	asking  *link // asks queues that are to be consumed; nil until then
 	workers []*link
+	groups  map[string]*group  // those that may be joined, by name
+	pipes   map[string][]*pipe // by room
 
 	doubters map[*feed]struct{} // those who want to know of trouble
 

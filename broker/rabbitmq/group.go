@@ -1,0 +1,487 @@
+package rabbitmq
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/madang-games/madang/broker"
+)
+
+const (
+	// groupMost is how many pipes share a channel at most.
+	groupMost = 32
+	// leavePatience is how long the last pipes of a group that leaves have to finish: long enough for a database that starts again, since a
+	// room that is not Durable leaves its memory there. The others of the group are silent as long.
+	leavePatience = 5 * time.Second
+)
+
+// group is a channel and the pipes that have it. What the broker has for a process that dies it has for each channel, and that is most
+// of how long it takes until a dead worker's rooms answer again: so pipes of the same Consumption.Group share one. One without a Group
+// has a channel of its own.
+//
+// A consumer is never cancelled (see the decision page), so that a pipe that leaves has to take the channel with it: it is closed when
+// all have left, or after leavePatience: who is not ready then loses its place as in a crash.
+type group struct {
+	broker *Broker
+	name   string // "": nobody joins
+	link   *link
+
+	ready   chan struct{} // closed when the channel is open, or has failed to
+	session *session
+	channel *amqp.Channel
+	err     error
+
+	// turn has one place, for who writes to the channel what another's frames may not cut in two, or waits for an answer on it: the
+	// library keeps neither apart.
+	turn   chan struct{}
+	acking sync.Mutex
+	acks   acks // acking guards it, and what it says is written in that order
+
+	mu      sync.Mutex
+	pipes   map[*pipe]struct{} // those that have not left
+	leaving bool
+	late    *time.Timer   // while it leaves
+	gone    chan struct{} // closed when the channel is
+
+	shutting sync.Once
+}
+
+// join gives p a place in a group and returns when its channel is open.
+func (b *Broker) join(ctx context.Context, p *pipe, c *broker.Consumption) error {
+	g, fresh, err := b.place(p, c.Group)
+	if err != nil {
+		return err
+	}
+	p.group = g
+	if fresh {
+		g.session, g.channel, g.err = g.open(ctx, c.Prefetch)
+		close(g.ready)
+	}
+	select {
+	case <-g.ready:
+		err = g.err
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err == nil {
+		return nil
+	}
+	g.remove(p)
+	if !fresh && ctx.Err() == nil {
+		return errLost // who has made the group may have given up
+	}
+	return err
+}
+
+// place makes p a member of the named group, which is fresh if its channel has to be opened.
+func (b *Broker) place(p *pipe, name string) (g *group, fresh bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, false, broker.ErrClosed
+	}
+	if g = b.groups[name]; g != nil && g.admit(p) {
+		return g, false, nil
+	}
+	g = &group{
+		broker: b, name: name, link: b.worker(), ready: make(chan struct{}), gone: make(chan struct{}), turn: make(chan struct{}, 1),
+		pipes: map[*pipe]struct{}{p: {}},
+	}
+	g.link.enter()
+	if name != "" {
+		if b.groups == nil {
+			b.groups = map[string]*group{}
+		}
+		b.groups[name] = g
+	}
+	return g, true, nil
+}
+
+func (g *group) admit(p *pipe) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.leaving || len(g.pipes) == 0 || len(g.pipes) >= groupMost {
+		return false
+	}
+	select {
+	case <-g.ready:
+		if g.err != nil || g.channel.IsClosed() {
+			return false
+		}
+	default:
+	}
+	g.pipes[p] = struct{}{}
+	g.link.enter()
+	return true
+}
+
+// open opens the channel. When ctx ends it returns; the channel is closed then as soon as the broker has opened it.
+func (g *group) open(ctx context.Context, prefetch int) (*session, *amqp.Channel, error) {
+	s, err := g.link.get(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.passable(ctx); err != nil { // there would be no answer
+		return nil, nil, err
+	}
+	var ch *amqp.Channel
+	err = s.await(ctx, func() (err error) {
+		ch, err = openChannel(s, prefetch)
+		return err
+	}, func() { _ = ch.Close() })
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, ch, nil
+}
+
+func openChannel(s *session, prefetch int) (*amqp.Channel, error) {
+	ch, err := s.conn.Channel()
+	if err != nil {
+		return nil, err
+	}
+	if err = ch.Qos(prefetch, 0, false); err == nil {
+		err = ch.Confirm(false)
+	}
+	if err != nil {
+		_ = ch.Close()
+		return nil, err
+	}
+	return ch, nil
+}
+
+// errEnding is errLost before anything was asked.
+var errEnding = fmt.Errorf("%w, and its session is ending", errLost)
+
+// await runs call, which waits for an answer of the broker, and returns what it does, errStalled after consumePatience, or ctx's
+// error. If it succeeds later, undo is called. It returns errEnding if call was not run.
+func (s *session) await(ctx context.Context, call func() error, undo func()) error {
+	if !s.enter() {
+		return errEnding
+	}
+	result := make(chan error)
+	abandoned := make(chan struct{})
+	go func() {
+		defer s.using.Done()
+		err := call()
+		select {
+		case result <- err:
+		case <-abandoned:
+			if err == nil {
+				undo()
+			}
+		}
+	}()
+	asked := time.Now()
+	late := time.NewTimer(consumePatience)
+	defer late.Stop()
+	for {
+		select {
+		case err := <-result:
+			return err
+		case <-late.C:
+			if left := consumePatience - time.Since(s.dueSince(asked)); left > 0 {
+				late.Reset(left)
+				continue
+			}
+			close(abandoned)
+			return errStalled
+		case <-ctx.Done():
+			close(abandoned)
+			return ctx.Err()
+		}
+	}
+}
+
+// consume has the broker give p what its room's queue holds, and returns when it has agreed. One that does not answer takes the whole
+// group with it, whose channel stands still meanwhile.
+func (g *group) consume(ctx context.Context, p *pipe) error {
+	if err := g.take(ctx, p); err != nil {
+		g.remove(p)
+		if ctx.Err() == nil {
+			return errLost
+		}
+		return err
+	}
+	if g.leaves() { // no use to join
+		<-g.turn
+		g.remove(p)
+		return errLost
+	}
+	err := g.session.await(ctx, func() error {
+		defer func() { <-g.turn }()
+		deliveries, err := g.channel.Consume(queueOf(p.room), "", false, false, false, false, nil)
+		if err != nil {
+			return err
+		}
+		if !g.session.enter() {
+			return errLost // and the channel goes with it
+		}
+		go func() {
+			defer g.session.using.Done()
+			p.read(deliveries)
+		}()
+		return nil
+	}, func() { _ = p.Close() })
+	switch {
+	case err == nil:
+		return nil
+	case err == errEnding:
+		<-g.turn
+	case err == errStalled:
+		g.giveUp(p)
+	case ctx.Err() != nil: // the consumer may be there later, or is already
+		g.leave()
+	}
+	g.remove(p)
+	return err
+}
+
+// take waits for p's turn, until ctx ends or p does. Who has it gives it back with <-g.turn.
+func (g *group) take(ctx context.Context, p *pipe) error {
+	select {
+	case g.turn <- struct{}{}:
+	case <-g.gone:
+		return p.lost()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := p.ended(); err != nil {
+		<-g.turn
+		return err
+	}
+	return nil
+}
+
+// remove takes p out. The last one closes the channel.
+func (g *group) remove(p *pipe) {
+	g.mu.Lock()
+	_, was := g.pipes[p]
+	delete(g.pipes, p)
+	empty := len(g.pipes) == 0
+	g.mu.Unlock()
+	if was {
+		g.link.leave()
+	}
+	if empty {
+		g.shut()
+	}
+}
+
+// leave tells the others that the channel is going to be closed.
+func (g *group) leave() {
+	g.mu.Lock()
+	if g.leaving {
+		g.mu.Unlock()
+		return
+	}
+	g.leaving = true
+	g.late = time.AfterFunc(leavePatience, g.lose)
+	others := make([]*pipe, 0, len(g.pipes))
+	for p := range g.pipes {
+		others = append(others, p)
+	}
+	g.mu.Unlock()
+	for _, p := range others {
+		p.wake()
+	}
+}
+
+// lose ends the patience with those who have not left, unless they can't since the broker holds them back.
+func (g *group) lose() {
+	select {
+	case <-g.gone:
+		return
+	default:
+	}
+	if g.session.blockedBy() == "" {
+		g.shut()
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.late.Reset(leavePatience)
+}
+
+func (g *group) leaves() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.leaving
+}
+
+// shut closes the channel: what is not acked goes back in order. It does not wait for that.
+func (g *group) shut() {
+	g.shutting.Do(func() {
+		b := g.broker
+		b.mu.Lock()
+		if b.groups[g.name] == g {
+			delete(b.groups, g.name)
+		}
+		b.mu.Unlock()
+		g.mu.Lock()
+		g.leaving = true
+		if g.late != nil {
+			g.late.Stop()
+		}
+		rest := make([]*pipe, 0, len(g.pipes))
+		for p := range g.pipes {
+			rest = append(rest, p)
+		}
+		g.mu.Unlock()
+		for _, p := range rest {
+			if p.end(p.lostBy()) {
+				p.wake()
+			}
+		}
+		<-g.ready
+		if g.err != nil {
+			close(g.gone)
+			return
+		}
+		closing := func() {
+			asked := time.Now()
+			var late *time.Timer
+			late = time.AfterFunc(time.Hour, func() {
+				if left := consumePatience - time.Since(g.session.dueSince(asked)); left > 0 {
+					late.Reset(left)
+					return
+				}
+				g.session.kill(errStalled) // its messages would stay with a channel that does not answer
+			})
+			late.Reset(consumePatience)
+			defer late.Stop()
+			g.turn <- struct{}{}
+			_ = g.channel.Close() // fails when the connection is gone, and the channel with it
+			close(g.gone)
+			<-g.turn
+		}
+		if !g.session.enter() { // it is ending
+			closing()
+			return
+		}
+		go func() {
+			defer g.session.using.Done()
+			closing()
+		}()
+	})
+}
+
+// giveUp is shut for a channel that does not answer p: if others have it, too, it is the connection that goes, since the broker reads
+// nothing from the channel.
+func (g *group) giveUp(p *pipe) {
+	g.mu.Lock()
+	_, is := g.pipes[p]
+	alone := is && len(g.pipes) == 1 && !g.leaving
+	g.mu.Unlock()
+	g.shut()
+	if !alone {
+		g.session.kill(errStalled)
+	}
+}
+
+// ending is a room's queue that is being deleted: what its pipes have had can't go back in disorder any more if it succeeds.
+type ending struct {
+	decided chan struct{}
+	over    bool
+}
+
+// deleting marks the pipes of a room whose queue is about to be deleted; decide says how that ended.
+func (b *Broker) deleting(room string) (decide func(over bool)) {
+	e := &ending{decided: make(chan struct{})}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range b.pipes[room] {
+		p.ending.Store(e)
+	}
+	return func(over bool) {
+		e.over = over
+		close(e.decided)
+	}
+}
+
+// note keeps in mind that p consumes its room, until forget.
+func (b *Broker) note(p *pipe) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pipes == nil {
+		b.pipes = map[string][]*pipe{}
+	}
+	b.pipes[p.room] = append(b.pipes[p.room], p)
+}
+
+func (b *Broker) forget(p *pipe) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	rest := slices.DeleteFunc(b.pipes[p.room], func(other *pipe) bool { return other == p })
+	if len(rest) == 0 {
+		delete(b.pipes, p.room)
+		return
+	}
+	b.pipes[p.room] = rest
+}
+
+// publish writes one output, unless p has ended.
+func (g *group) publish(ctx context.Context, p *pipe, key string, publishing amqp.Publishing) (*amqp.DeferredConfirmation, error) {
+	if err := g.take(ctx, p); err != nil {
+		return nil, err
+	}
+	defer func() { <-g.turn }()
+	confirm, err := g.channel.PublishWithDeferredConfirm(topicExchange, key, false, false, publishing)
+	if err != nil {
+		return nil, p.lost()
+	}
+	return confirm, nil
+}
+
+// ack acks one pipe's tags, which rise.
+func (g *group) ack(tags []uint64) error {
+	g.acking.Lock()
+	defer g.acking.Unlock()
+	upTo, rest := g.acks.take(tags)
+	if upTo > 0 {
+		if err := g.channel.Ack(upTo, true); err != nil {
+			return err
+		}
+	}
+	for _, tag := range rest {
+		if err := g.channel.Ack(tag, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// acks knows which of a channel's tags are acked, so that many are acked by one frame where no other room's lie between them. The broker
+// gives them out as 1, 2, 3 and so on; of some that it has given nobody here may know yet.
+type acks struct {
+	all    uint64 // all up to this one are
+	beyond map[uint64]struct{}
+}
+
+// take takes in tags that are to be acked: up to upTo all at once, if it is not 0, and the rest one by one.
+func (a *acks) take(tags []uint64) (upTo uint64, rest []uint64) {
+	if a.beyond == nil {
+		a.beyond = map[uint64]struct{}{}
+	}
+	for _, tag := range tags {
+		a.beyond[tag] = struct{}{}
+	}
+	for {
+		if _, is := a.beyond[a.all+1]; !is {
+			break
+		}
+		a.all++
+		delete(a.beyond, a.all)
+	}
+	n := 0
+	for n < len(tags) && tags[n] <= a.all { // the broker wants to owe the one that it is told
+		upTo = tags[n]
+		n++
+	}
+	return upTo, tags[n:]
+}
