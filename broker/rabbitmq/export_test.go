@@ -3,6 +3,8 @@ package rabbitmq
 import (
 	"context"
 	"time"
+
+	"github.com/madang-games/madang/broker"
 )
 
 // NearlyFull is how many messages a room's queue holds at least while it refuses more.
@@ -25,3 +27,10 @@ const ConsumePatience = consumePatience
 
 // GroupMost is how many pipes share a channel at most.
 const GroupMost = groupMost
+
+// Hold has a pipe's channel wait for an answer that does not come, until release.
+func Hold(p broker.Pipe) (release func()) {
+	turn := p.(*pipe).group.turn
+	turn <- struct{}{}
+	return func() { <-turn }
+}

@@ -47,36 +47,55 @@ func open(t *testing.T, ctx context.Context, b *rabbitmq.Broker, room string) {
 // worker takes messages and hands them on in order.
 func worker(t *testing.T, ctx context.Context, b *rabbitmq.Broker, room string) (broker.Pipe, func() (broker.Delivery, error)) {
 	t.Helper()
-	woken := make(chan struct{}, 1)
-	pipe, err := b.Consume(ctx, broker.Consumption{Room: room, Wake: func() {
+	c := consume(t, ctx, b, broker.Consumption{Room: room})
+	return c.Pipe, c.next
+}
+
+// consumer takes a room's messages.
+type consumer struct {
+	broker.Pipe
+	t       *testing.T
+	ctx     context.Context
+	room    string
+	woken   chan struct{}
+	pending []broker.Delivery
+}
+
+func consume(t *testing.T, ctx context.Context, b *rabbitmq.Broker, of broker.Consumption) *consumer {
+	t.Helper()
+	c := &consumer{t: t, ctx: ctx, room: of.Room, woken: make(chan struct{}, 1)}
+	of.Wake = func() {
 		select {
-		case woken <- struct{}{}:
+		case c.woken <- struct{}{}:
 		default:
 		}
-	}})
+	}
+	pipe, err := b.Consume(ctx, of)
 	if err != nil {
 		t.Fatalf("Consume: %v", err)
 	}
-	var pending []broker.Delivery
-	return pipe, func() (broker.Delivery, error) {
-		for len(pending) == 0 {
-			var err error
-			if pending, err = pipe.Take(pending[:0]); err != nil {
-				return broker.Delivery{}, err
-			}
-			if len(pending) > 0 {
-				break
-			}
-			select {
-			case <-woken:
-			case <-ctx.Done():
-				return broker.Delivery{}, ctx.Err()
-			}
+	c.Pipe = pipe
+	return c
+}
+
+func (c *consumer) next() (broker.Delivery, error) {
+	for len(c.pending) == 0 {
+		var err error
+		if c.pending, err = c.Take(c.pending[:0]); err != nil {
+			return broker.Delivery{}, err
 		}
-		d := pending[0]
-		pending = pending[1:]
-		return d, nil
+		if len(c.pending) > 0 {
+			break
+		}
+		select {
+		case <-c.woken:
+		case <-c.ctx.Done():
+			return broker.Delivery{}, c.ctx.Err()
+		}
 	}
+	d := c.pending[0]
+	c.pending = c.pending[1:]
+	return d, nil
 }
 
 func TestCutConnectionsLoseNothingThatWasSent(t *testing.T) {

@@ -3,7 +3,6 @@ package rabbitmq
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +43,7 @@ type group struct {
 
 	mu      sync.Mutex
 	pipes   map[*pipe]struct{} // those that have not left
+	shared  bool               // there has been more than one
 	leaving bool
 	late    *time.Timer   // while it leaves
 	gone    chan struct{} // closed when the channel is
@@ -115,7 +115,7 @@ func (g *group) admit(p *pipe) bool {
 		}
 	default:
 	}
-	g.pipes[p] = struct{}{}
+	g.pipes[p], g.shared = struct{}{}, true
 	g.link.enter()
 	return true
 }
@@ -234,7 +234,8 @@ func (g *group) consume(ctx context.Context, p *pipe) error {
 	case err == errEnding:
 		<-g.turn
 	case err == errStalled:
-		g.giveUp(p)
+		g.shut()
+		g.cutOff()
 	case ctx.Err() != nil: // the consumer may be there later, or is already
 		g.leave()
 	}
@@ -343,86 +344,38 @@ func (g *group) shut() {
 			close(g.gone)
 			return
 		}
-		closing := func() {
-			asked := time.Now()
-			var late *time.Timer
-			late = time.AfterFunc(time.Hour, func() {
-				if left := consumePatience - time.Since(g.session.dueSince(asked)); left > 0 {
-					late.Reset(left)
-					return
-				}
-				g.session.kill(errStalled) // its messages would stay with a channel that does not answer
-			})
-			late.Reset(consumePatience)
-			defer late.Stop()
+		closing := func() error {
 			g.turn <- struct{}{}
 			_ = g.channel.Close() // fails when the connection is gone, and the channel with it
 			close(g.gone)
 			<-g.turn
+			return nil
 		}
 		if !g.session.enter() { // it is ending
-			closing()
+			_ = closing()
 			return
 		}
 		go func() {
 			defer g.session.using.Done()
-			closing()
+			switch err := g.session.await(context.Background(), closing, func() {}); err {
+			case errEnding:
+				_ = closing()
+			case errStalled:
+				g.cutOff()
+			}
 		}()
 	})
 }
 
-// giveUp is shut for a channel that does not answer p: if others have it, too, it is the connection that goes, since the broker reads
-// nothing from the channel.
-func (g *group) giveUp(p *pipe) {
+// cutOff is for a channel that does not answer, since a queue does not. The messages of others that have, or had, it stay there until it
+// does, unless the connection goes. Who has it alone waits, and nobody else for it.
+func (g *group) cutOff() {
 	g.mu.Lock()
-	_, is := g.pipes[p]
-	alone := is && len(g.pipes) == 1 && !g.leaving
+	shared := g.shared
 	g.mu.Unlock()
-	g.shut()
-	if !alone {
+	if shared {
 		g.session.kill(errStalled)
 	}
-}
-
-// ending is a room's queue that is being deleted: what its pipes have had can't go back in disorder any more if it succeeds.
-type ending struct {
-	decided chan struct{}
-	over    bool
-}
-
-// deleting marks the pipes of a room whose queue is about to be deleted; decide says how that ended.
-func (b *Broker) deleting(room string) (decide func(over bool)) {
-	e := &ending{decided: make(chan struct{})}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, p := range b.pipes[room] {
-		p.ending.Store(e)
-	}
-	return func(over bool) {
-		e.over = over
-		close(e.decided)
-	}
-}
-
-// note keeps in mind that p consumes its room, until forget.
-func (b *Broker) note(p *pipe) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.pipes == nil {
-		b.pipes = map[string][]*pipe{}
-	}
-	b.pipes[p.room] = append(b.pipes[p.room], p)
-}
-
-func (b *Broker) forget(p *pipe) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	rest := slices.DeleteFunc(b.pipes[p.room], func(other *pipe) bool { return other == p })
-	if len(rest) == 0 {
-		delete(b.pipes, p.room)
-		return
-	}
-	b.pipes[p.room] = rest
 }
 
 // publish writes one output, unless p has ended.
@@ -454,34 +407,4 @@ func (g *group) ack(tags []uint64) error {
 		}
 	}
 	return nil
-}
-
-// acks knows which of a channel's tags are acked, so that many are acked by one frame where no other room's lie between them. The broker
-// gives them out as 1, 2, 3 and so on; of some that it has given nobody here may know yet.
-type acks struct {
-	all    uint64 // all up to this one are
-	beyond map[uint64]struct{}
-}
-
-// take takes in tags that are to be acked: up to upTo all at once, if it is not 0, and the rest one by one.
-func (a *acks) take(tags []uint64) (upTo uint64, rest []uint64) {
-	if a.beyond == nil {
-		a.beyond = map[uint64]struct{}{}
-	}
-	for _, tag := range tags {
-		a.beyond[tag] = struct{}{}
-	}
-	for {
-		if _, is := a.beyond[a.all+1]; !is {
-			break
-		}
-		a.all++
-		delete(a.beyond, a.all)
-	}
-	n := 0
-	for n < len(tags) && tags[n] <= a.all { // the broker wants to owe the one that it is told
-		upTo = tags[n]
-		n++
-	}
-	return upTo, tags[n:]
 }

@@ -14,69 +14,39 @@ import (
 	"github.com/madang-games/madang/internal/testservers"
 )
 
-// grouped is a consumer of a room in the group "g".
-type grouped struct {
-	broker.Pipe
-	t     *testing.T
-	ctx   context.Context
-	room  string
-	woken chan struct{}
-	rest  []broker.Delivery
-}
-
-func consumeGrouped(t *testing.T, ctx context.Context, b *rabbitmq.Broker, room string) *grouped {
+func consumeGrouped(t *testing.T, ctx context.Context, b *rabbitmq.Broker, room string) *consumer {
 	t.Helper()
-	g := &grouped{t: t, ctx: ctx, room: room, woken: make(chan struct{}, 1)}
-	pipe, err := b.Consume(ctx, broker.Consumption{Room: room, Group: "g", Wake: func() {
-		select {
-		case g.woken <- struct{}{}:
-		default:
-		}
-	}})
-	if err != nil {
-		t.Fatalf("Consume: %v", err)
-	}
-	g.Pipe = pipe
-	return g
+	return consume(t, ctx, b, broker.Consumption{Room: room, Group: "g"})
 }
 
 // follow takes the messages from to to, in this order, and returns the last one's tag.
-func (g *grouped) follow(from, to uint64) (tag uint64) {
-	g.t.Helper()
+func (c *consumer) follow(from, to uint64) (tag uint64) {
+	c.t.Helper()
 	for n := from; n <= to; n++ {
-		for len(g.rest) == 0 {
-			var err error
-			if g.rest, err = g.Take(g.rest[:0]); err != nil {
-				g.t.Fatalf("message %d of %s: %v", n, g.room, err)
-			}
-			if len(g.rest) > 0 {
-				break
-			}
-			g.wait(fmt.Sprintf("message %d of %s", n, g.room))
+		d, err := c.next()
+		if err != nil {
+			c.t.Fatalf("message %d of %s: %v", n, c.room, err)
+		} else if d.Seq != n {
+			c.t.Fatalf("got message %d of %s, want %d", d.Seq, c.room, n)
 		}
-		if d := g.rest[0]; d.Seq != n {
-			g.t.Fatalf("got message %d of %s, want %d", d.Seq, g.room, n)
-		} else {
-			tag = d.Tag
-		}
-		g.rest = g.rest[1:]
+		tag = d.Tag
 	}
 	return tag
 }
 
-func (g *grouped) wait(what string) {
-	g.t.Helper()
+func (c *consumer) wait(what string) {
+	c.t.Helper()
 	select {
-	case <-g.woken:
-	case <-g.ctx.Done():
-		g.t.Fatalf("%s: not in time", what)
+	case <-c.woken:
+	case <-c.ctx.Done():
+		c.t.Fatalf("%s: not in time", what)
 	}
 }
 
-func (g *grouped) ack(tag uint64) {
-	g.t.Helper()
-	if err := g.Ack(tag); err != nil {
-		g.t.Fatalf("Ack of %s: %v", g.room, err)
+func (c *consumer) ack(tag uint64) {
+	c.t.Helper()
+	if err := c.Ack(tag); err != nil {
+		c.t.Fatalf("Ack of %s: %v", c.room, err)
 	}
 }
 
@@ -90,12 +60,12 @@ func sendAll(t *testing.T, ctx context.Context, b *rabbitmq.Broker, room string,
 }
 
 // pair is two rooms of one group, each with a consumer of the first process and one of the second behind it.
-func pair(t *testing.T, ctx context.Context) (first *rabbitmq.Broker, here, there [2]*grouped) {
+func pair(t *testing.T, ctx context.Context) (first *rabbitmq.Broker, here, there [2]*consumer) {
 	t.Helper()
 	return pairOn(t, ctx, testservers.RabbitMQ(t))
 }
 
-func pairOn(t *testing.T, ctx context.Context, server testservers.Rabbit) (first *rabbitmq.Broker, here, there [2]*grouped) {
+func pairOn(t *testing.T, ctx context.Context, server testservers.Rabbit) (first *rabbitmq.Broker, here, there [2]*consumer) {
 	t.Helper()
 	first, second := dial(t, server.URL), dial(t, server.URL)
 	t.Cleanup(func() { first.Close(); second.Close() })
@@ -289,7 +259,7 @@ func TestALargeGroupHasSeveralChannels(t *testing.T) {
 	ctx := within(t)
 	b := dial(t, testservers.RabbitMQ(t).URL)
 	defer b.Close()
-	var all []*grouped
+	var all []*consumer
 	for i := range rabbitmq.GroupMost + 2 {
 		room := fmt.Sprint("r", i)
 		open(t, ctx, b, room)
@@ -344,5 +314,37 @@ func TestWhoJoinsCutsNobodysMessage(t *testing.T) {
 	}
 	if loud.Leaving() {
 		t.Error("the group leaves")
+	}
+}
+
+// A queue that does not answer holds its channel. Who shares one is freed from it by the connection's end; the other rooms of a
+// connection must not pay for one that has its channel alone.
+func TestAChannelThatDoesNotAnswerCostsTheConnectionOnlyIfItIsShared(t *testing.T) {
+	t.Parallel()
+	ctx := within(t)
+	server := testservers.RabbitMQ(t)
+	neighbour := func(rooms ...string) *consumer {
+		b := dial(t, server.URL)
+		t.Cleanup(func() { b.Close() })
+		var all []*consumer
+		for _, room := range rooms {
+			open(t, ctx, b, room)
+			all = append(all, consumeGrouped(t, ctx, b, room))
+		}
+		open(t, ctx, b, "next-to-"+rooms[0])
+		other := consume(t, ctx, b, broker.Consumption{Room: "next-to-" + rooms[0], Group: "other"})
+		t.Cleanup(rabbitmq.Hold(all[0].Pipe))
+		for _, c := range all {
+			go c.Close()
+		}
+		return other
+	}
+	alone := neighbour("one")
+	shared := neighbour("two", "three") // later, so that its patience is
+	if _, err := shared.next(); !errors.Is(err, broker.ErrLost) {
+		t.Errorf("beside a shared channel that does not answer: got %v, want ErrLost", err)
+	}
+	if _, err := alone.Take(nil); err != nil {
+		t.Errorf("beside a channel of one room that does not answer: got %v, want the connection to live on", err)
 	}
 }

@@ -161,20 +161,6 @@ func (p *pipe) read(deliveries <-chan amqp.Delivery) {
 	p.group.remove(p)
 }
 
-// over reports whether the room's queue has been deleted by this process. It waits for that if it is being deleted.
-func (p *pipe) over() bool {
-	e := p.ending.Load()
-	if e == nil {
-		return false
-	}
-	select {
-	case <-e.decided:
-		return e.over
-	case <-p.group.session.lost: // nothing lives on
-		return false
-	}
-}
-
 func (p *pipe) owes() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -200,18 +186,6 @@ func (p *pipe) end(why error) bool {
 	}
 	p.err, p.waiting = why, nil
 	return true
-}
-
-// drop acks what a queue that has been deleted has given. Nobody misses it, but the channel lives on with the group's other rooms, and
-// the broker closes a channel that owes an ack for half an hour.
-func (p *pipe) drop() {
-	p.mu.Lock()
-	tags := p.owed
-	p.owed = nil
-	p.mu.Unlock()
-	if len(tags) > 0 {
-		_ = p.group.ack(tags) // fails when the channel is gone
-	}
 }
 
 func (p *pipe) ended() error {
