@@ -3,7 +3,6 @@ package chaos
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,21 +160,14 @@ func (d *deployment) newProcess(role string, onIsland bool) *process {
 		}
 		p.command = d.island.enter()
 	}
-	port := freePort(d.t)
-	address := fmt.Sprintf("%s:%d", host, port)
+	ports, err := testservers.FreePorts(1)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	address := fmt.Sprintf("%s:%d", host, ports[0])
 	p.url = "http://" + address
 	p.command = append(append(p.command, program, "--listen", address, "--data", d.logs), flags...)
 	return p
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // of returns the processes of a role now.

@@ -54,7 +54,7 @@ func StartRabbitMQCluster(tb testing.TB, n int) *Cluster {
 
 // NewCluster prepares a cluster of n nodes that keeps everything in dir, without starting it.
 func NewCluster(dir string, n int) (*Cluster, error) {
-	ports, err := freePorts(nodePorts*n + 1)
+	ports, err := FreePorts(nodePorts*n + 1)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func postgresBin() string {
 // NewDatabase makes an empty cluster in dir, without starting it. As root it belongs to user postgres, as PostgreSQL
 // will not run as root.
 func NewDatabase(dir string) (*Database, error) {
-	ports, err := freePorts(1)
+	ports, err := FreePorts(1)
 	if err != nil {
 		return nil, err
 	}

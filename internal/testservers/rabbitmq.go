@@ -82,7 +82,7 @@ func StartRabbitMQ(t testing.TB) *Node {
 
 // NewNode prepares a node that keeps everything in dir, without starting it.
 func NewNode(dir string) (*Node, error) {
-	ports, err := freePorts(nodePorts + 1)
+	ports, err := FreePorts(nodePorts + 1)
 	if err != nil {
 		return nil, err
 	}

@@ -176,8 +176,8 @@ func api(base, method, path, body string) error {
 // was free when it was looked for might be taken when the server listens.
 const portsFrom, portsTo = 15000, 30000
 
-// freePorts returns n different ports that are free on 127.0.0.1 now.
-func freePorts(n int) ([]int, error) {
+// FreePorts returns n different ports that are free on 127.0.0.1 now.
+func FreePorts(n int) ([]int, error) {
 	var ports []int
 	var last error
 	for range 100 * n {
